@@ -1,0 +1,1 @@
+//! One command that runs the whole flow with no AWS account.

@@ -1,0 +1,1 @@
+//! The webhook as a tower service, over any STS transport.

@@ -1,0 +1,1 @@
+//! Kubernetes TokenReview and ExecCredential wire types, strict where it matters. No IO.
