@@ -136,6 +136,11 @@ impl EndpointTable {
         table
     }
 
+    /// A table of this one endpoint.
+    pub fn only(endpoint: StsEndpoint) -> Self {
+        Self { endpoints: vec![endpoint] }
+    }
+
     /// Adds the four hosts of a region that this build does not know; a region it knows is there already.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Short validated names: account, access key, cluster, instance.
 
 use crate::IdentityError;
+use std::sync::Arc;
 
 /// The longest [`ClusterId`], in bytes.
 ///
@@ -67,7 +68,7 @@ impl AccessKeyId {
 ///
 /// At most [`MAX_CLUSTER_ID_LEN`] printable ASCII characters. A space may stand inside, but not at an end and not next
 /// to another: Signature Version 4 trims header values and folds runs of spaces, so two ids that differ only in spaces
-/// would share their signatures, and a token for one cluster would be good for the other.
+/// would share their signatures, and a token for one cluster would be good for the other. Cheap to clone.
 ///
 /// ```
 /// use k8s_aws_identity::ClusterId;
@@ -75,7 +76,7 @@ impl AccessKeyId {
 /// assert!(ClusterId::parse("two  spaces").is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterId(Box<str>);
+pub struct ClusterId(Arc<str>);
 
 impl ClusterId {
     /// Reads a cluster id.
