@@ -1,1 +1,75 @@
-//! Kubernetes authentication with AWS IAM: client and webhook server, a drop-in for the Go program of this name.
+//! `aws-iam-authenticator`: Kubernetes authentication with AWS IAM, client and webhook server.
+//!
+//! A drop-in for the Go program of this name, on the `k8s-aws-*` crates. This library is the whole program, so that it can
+//! be run inside tests and demos; [`run`] is its `main`. What others want to embed is in those crates, not here.
+//!
+//! In scope: command line, configuration file, files and sockets, log. Not in scope: what a token is, who a caller is, what
+//! a mapping means.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program: files, sockets and environment")]
+
+mod cli;
+mod config;
+mod failure;
+mod features;
+mod log;
+mod server;
+mod token;
+
+pub use cli::Cli;
+pub use failure::Failure;
+pub use log::{Field, Format, Level, Log, Value};
+
+use clap::{Parser, error::ErrorKind};
+use cli::{Command, VersionArgs};
+use config::Configuration;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Runs the program with these arguments, the first being its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(1) };
+        }
+    };
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(io::stderr(), "Error: {failure}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Version(arguments) => version(&arguments),
+        Command::Token(arguments) => {
+            let configuration = Configuration::load(&cli.global)?;
+            token::run(&arguments, &configuration)
+        }
+        Command::Server(arguments) => {
+            let configuration = Configuration::load(&cli.global)?;
+            let log = Arc::new(Log::to_stderr(configuration.log_format, configuration.log_level));
+            server::run(&arguments, &configuration, log)
+        }
+    }
+}
+
+fn version(arguments: &VersionArgs) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    print(&if arguments.short { format!("{version}\n") } else { format!("Version: {version}\n") })
+}
+
+/// Writes to standard output, where nothing but a command's result goes.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::new(format!("cannot write to standard output: {error}")))
+}

@@ -1,1 +1,104 @@
-//! An STS transport on hyper and rustls: proxies, CA bundles, timeouts, no redirects.
+//! An HTTPS transport to AWS on hyper and rustls, made for verifiers of tokens.
+//!
+//! [`HttpsTransport`] sends an `http::Request<Bytes>` and gives back an `http::Response<Bytes>`; it is a
+//! [`tower_service::Service`] too. It knows nothing of tokens: any call to AWS may go through it.
+//!
+//! # Guarantees
+//!
+//! * `https` only, over TLS 1.2 or 1.3, the certificate verified against the roots it was given.
+//! * No redirect is followed, nothing is sent twice, no answer is decompressed.
+//! * Connecting takes at most [`Builder::connect_timeout`] (3 s), a whole exchange at most [`Builder::timeout`] (10 s), and a
+//!   body at most [`Builder::max_body`] bytes (64 KiB): more is an error, never a cut-off body.
+//! * Connections are kept and used again; `HTTPS_PROXY` is honoured by a `CONNECT` tunnel, so the proxy sees host names only.
+//! * Errors name what failed and never a URL.
+//!
+//! # Not in scope
+//!
+//! Retries, limits, and judging answers. The cryptography of rustls is the program's choice: install a default
+//! [`rustls::crypto::CryptoProvider`], or hand one to [`Builder::crypto_provider`].
+//!
+//! ```no_run
+//! # async fn example(request: http::Request<bytes::Bytes>) -> Result<(), Box<dyn std::error::Error>> {
+//! use k8s_aws_auth_hyper::HttpsTransport;
+//!
+//! // Proxy and CA bundle as the environment says: HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE, SSL_CERT_FILE.
+//! let transport = HttpsTransport::builder().from_env()?.build()?;
+//! let answer = transport.send(request).await?;
+//! println!("{}", answer.status());
+//! # Ok(())
+//! # }
+//! ```
+#![allow(clippy::disallowed_methods, reason = "a transport: reads CA files, and the environment where it says so")]
+
+mod builder;
+mod connector;
+mod error;
+
+pub use builder::Builder;
+pub use error::{SetupError, TransportError};
+
+use bytes::Bytes;
+use connector::AwsConnector;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::client::legacy::Client;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// The transport. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct HttpsTransport {
+    client: Client<AwsConnector, Full<Bytes>>,
+    timeout: Duration,
+    max_body: usize,
+}
+
+impl HttpsTransport {
+    /// Starts with the defaults: no proxy, no roots yet.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Sends a request and reads the whole answer, inside the time and size limits.
+    ///
+    /// # Errors
+    /// [`TransportError`]; an answer of any status is no error.
+    pub async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let exchange = self.exchange(request.map(Full::new));
+        let limit = self.timeout;
+        tokio::time::timeout(limit, exchange).await.map_err(|_| TransportError::Timeout { limit })?
+    }
+
+    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<http::Response<Bytes>, TransportError> {
+        let (head, body) = self.client.request(request).await.map_err(TransportError::of_client)?.into_parts();
+        match Limited::new(body, self.max_body).collect().await {
+            Ok(body) => Ok(http::Response::from_parts(head, body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Err(TransportError::BodyTooLong { limit: self.max_body }),
+            Err(error) => Err(TransportError::Broken(error)),
+        }
+    }
+}
+
+impl tower_service::Service<http::Request<Bytes>> for HttpsTransport {
+    type Response = http::Response<Bytes>;
+    type Error = TransportError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
+        let transport = self.clone();
+        Box::pin(async move { transport.send(request).await })
+    }
+}
+
+impl std::fmt::Debug for HttpsTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpsTransport").field("timeout", &self.timeout).field("max_body", &self.max_body).finish()
+    }
+}

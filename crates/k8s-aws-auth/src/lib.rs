@@ -1,1 +1,83 @@
-//! Kubernetes authentication with AWS IAM as one sans-IO state machine. No IO.
+//! Kubernetes authentication with AWS IAM as one sans-IO state machine.
+//!
+//! The facade over the `k8s-aws-*` crates: from a bearer token, or a whole `TokenReview`, to a Kubernetes user. It opens no
+//! socket and reads no clock: [`Authenticator::begin`] gives a [`Step`] that says what to fetch, and takes the answer.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `verify` (default) | [`sts`]: is this token good, and whose is it. No signer, no YAML. |
+//! | `mapping` | the machine below, `mapping` and `tokenreview`: who is that to Kubernetes |
+//! | `mint` | `presign`: making tokens |
+//!
+//! # Guarantees
+//!
+//! * Nothing is asked of anybody before the token's every byte was checked.
+//! * A state is consumed by its answer: nothing is answered twice, and no answer to one token decides about another
+//!   (see [`CallSts::resume`]).
+//! * Mapping is done afresh for every login, by the rules as they are when STS's answer is in.
+//! * A refusal says why, by a stable [`reason`](Refused::reason), and whether it is [definite](Refused::is_definite).
+//!   Only definite refusals become denials, which API servers cache.
+//!
+//! # Not in scope
+//!
+//! Sending requests (`k8s-aws-auth-hyper` and its siblings), serving (`k8s-aws-auth-tower`), getting credentials.
+//!
+//! A blocking program drives the machine in a loop:
+//!
+//! ```
+//! # #[cfg(feature = "mapping")] {
+//! use k8s_aws_auth::{Authenticator, LookupFailure, Outcome, Step};
+//! use k8s_aws_auth::mapping::Snapshot;
+//! use k8s_aws_auth::sts::{ClusterId, StsRequest, TransportFailure};
+//! use std::time::SystemTime;
+//!
+//! fn log_in(
+//!     authenticator: &Authenticator,
+//!     mappings: &Snapshot,
+//!     (token, cluster, now): (&str, &ClusterId, SystemTime),
+//!     send: impl Fn(StsRequest) -> Result<http::Response<Vec<u8>>, TransportFailure>,
+//! ) -> Box<Outcome> {
+//!     let mut step = authenticator.begin(token, cluster, now);
+//!     loop {
+//!         step = match step {
+//!             Step::CallSts(call) => match send(call.request()) {
+//!                 Ok(answer) => call.answer(&answer).map(mappings),
+//!                 Err(failure) => call.fail(failure).map(mappings),
+//!             },
+//!             Step::LookUpInstance(lookup) => lookup.fail(LookupFailure::NotConfigured),
+//!             Step::Done(outcome) => return outcome,
+//!         }
+//!     }
+//! }
+//! # }
+//! ```
+
+pub use k8s_aws_identity as identity;
+pub use k8s_aws_token as token;
+
+#[cfg(feature = "mapping")]
+pub use k8s_aws_mapping as mapping;
+#[cfg(feature = "mint")]
+pub use k8s_aws_presign as presign;
+#[cfg(feature = "verify")]
+pub use k8s_aws_sts as sts;
+#[cfg(feature = "mapping")]
+pub use k8s_aws_tokenreview as tokenreview;
+
+#[cfg(feature = "mapping")]
+mod event;
+#[cfg(feature = "mapping")]
+mod outcome;
+#[cfg(feature = "mapping")]
+mod review;
+#[cfg(feature = "mapping")]
+mod step;
+
+#[cfg(feature = "mapping")]
+pub use event::{Event, Observer};
+#[cfg(feature = "mapping")]
+pub use outcome::{Authenticated, LookupFailure, Outcome, Refused, Why};
+#[cfg(feature = "mapping")]
+pub use review::{Reply, Review};
+#[cfg(feature = "mapping")]
+pub use step::{Authenticator, CallSts, LookUpInstance, Step, Verified};

@@ -39,6 +39,8 @@
 
 mod error;
 mod gate;
+#[cfg(feature = "arbitrary")]
+pub mod near_valid;
 mod query;
 mod text;
 mod token;

@@ -1,0 +1,86 @@
+//! The command line: that of the Go program, flag for flag.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Authenticate to Kubernetes with AWS IAM
+#[derive(Debug, Parser)]
+#[command(name = "aws-iam-authenticator", disable_version_flag = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Load configuration from this file
+    #[arg(long, short = 'c', global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The cluster's id: the same text for the server and for everyone who logs in to it
+    #[arg(long, short = 'i', global = true, value_name = "ID", env = "KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID")]
+    pub(crate) cluster_id: Option<String>,
+    /// Form of the log on standard error: text or json
+    #[arg(long, short = 'l', global = true, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// How much to log: panic, fatal, error, warning, info, debug or trace
+    #[arg(long, short = 'v', global = true, value_name = "LEVEL", env = "AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY")]
+    pub(crate) log_verbosity: Option<String>,
+    /// Switches for features under trial: name=true or name=false, separated by commas
+    #[arg(long, global = true, value_name = "NAME=BOOL", value_delimiter = ',')]
+    pub(crate) feature_gates: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Get a token for a cluster and print it as an ExecCredential
+    Token(TokenArgs),
+    /// Run the webhook that API servers ask about tokens
+    Server(Box<ServerArgs>),
+    /// Print the version
+    Version(VersionArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// The region whose STS endpoint the token is for
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// Print the token alone
+    #[arg(long)]
+    pub(crate) token_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// Print the version number alone
+    #[arg(long, short = 's')]
+    pub(crate) short: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The AWS partition of the callers [default: aws]
+    #[arg(long)]
+    pub(crate) partition: Option<String>,
+    /// Where to write the kubeconfig for the API server's --authentication-token-webhook-config-file
+    /// [default: /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) generate_kubeconfig: Option<PathBuf>,
+    /// The webhook kubeconfig is there already; do not write one
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) kubeconfig_pregenerated: Option<bool>,
+    /// Where the certificate and its key are kept [default: /var/aws-iam-authenticator]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long)]
+    pub(crate) address: Option<String>,
+    /// The port to listen on; 0 takes a free one [default: 21362]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Where mappings come from, in order: MountedFile
+    #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
+    pub(crate) backend_mode: Vec<String>,
+}

@@ -1,0 +1,134 @@
+//! Connections: accepting, TLS, HTTP, and letting go.
+
+use super::routes::{Routes, health, text};
+use super::settings::HealthAddress;
+use crate::Log;
+use http::StatusCode;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
+use rustls::ServerConfig;
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// How long a TLS handshake, or the headers of a request, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one request may take, its body and the answer included.
+const REQUEST_LIMIT: Duration = Duration::from_secs(15);
+/// How long requests that are under way may take to end once the program is told to stop.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// Serves until the program is told to stop, and then until the requests under way are answered.
+pub(super) async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, routes: Arc<Routes>, log: &Arc<Log>) {
+    let acceptor = TlsAcceptor::from(tls);
+    let graceful = Arc::new(GracefulShutdown::new());
+    let mut stop = std::pin::pin!(told_to_stop());
+    loop {
+        tokio::select! {
+            signal = &mut stop => {
+                log.info("shutting down", &[("signal", signal.into())]);
+                break;
+            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => {
+                    let (acceptor, routes, watcher) = (acceptor.clone(), routes.clone(), graceful.watcher());
+                    tokio::spawn(async move { serve_connection(stream, client, acceptor, routes, watcher).await });
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: the connections there are must end first.
+                    log.error("cannot accept a connection", &[("error", error.to_string().into())]);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+    drop(listener);
+    if let Ok(graceful) = Arc::try_unwrap(graceful) {
+        let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    }
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    client: SocketAddr,
+    acceptor: TlsAcceptor,
+    routes: Arc<Routes>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let _ = stream.set_nodelay(true);
+    let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await else {
+        return;
+    };
+    let service = service_fn(move |request| {
+        let routes = routes.clone();
+        async move {
+            let answer = tokio::time::timeout(REQUEST_LIMIT, routes.answer(request, client)).await;
+            let late = |_| text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n");
+            Ok::<_, Infallible>(answer.unwrap_or_else(late))
+        }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(32 * 1024);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100).max_header_list_size(16 * 1024);
+    let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await;
+}
+
+/// The port for plain `GET /healthz` that the Go program has.
+const HEALTH_PORT: u16 = 21363;
+
+/// Starts the plain health port. Where it is taken the webhook serves all the same, and says so.
+pub(super) async fn spawn_health(address: HealthAddress, log: &Arc<Log>) -> Option<JoinHandle<()>> {
+    let bound = match address {
+        HealthAddress::At(address) => TcpListener::bind(address).await,
+        HealthAddress::Everywhere => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, HEALTH_PORT)).await {
+            Ok(listener) => Ok(listener),
+            // A host without IPv6, or a taken port, which this finds out too.
+            Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, HEALTH_PORT)).await,
+        },
+    };
+    let listener = match bound {
+        Ok(listener) => listener,
+        Err(error) => {
+            log.error("healthz server exited", &[("error", error.to_string().into())]);
+            return None;
+        }
+    };
+    if let Ok(address) = listener.local_addr() {
+        log.info("listening", &[("address", address.to_string().into()), ("path", "/healthz".into())]);
+    }
+    Some(tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                    Ok::<_, Infallible>(match request.uri().path() {
+                        "/healthz" => health(request.method()),
+                        _ => text(StatusCode::NOT_FOUND, "not found\n"),
+                    })
+                });
+                let mut builder = hyper::server::conn::http1::Builder::new();
+                builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+                let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    }))
+}
+
+/// Ends with the name of the signal that told the program to stop.
+async fn told_to_stop() -> &'static str {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        {
+            return tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" };
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+    "interrupt"
+}

@@ -1,0 +1,77 @@
+//! `server`: the webhook that API servers ask about tokens.
+
+mod access_log;
+mod certificate;
+mod files;
+mod kubeconfig;
+mod listener;
+mod routes;
+mod settings;
+
+use crate::cli::ServerArgs;
+use crate::config::Configuration;
+use crate::{Failure, Log};
+use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
+use k8s_aws_auth::{Authenticator, mapping::Snapshot};
+use k8s_aws_auth_hyper::{HttpsTransport, TransportError};
+use k8s_aws_auth_tower::{Driver, Webhook};
+use routes::Routes;
+use settings::Settings;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Arc<Log>) -> Result<(), Failure> {
+    let settings = Settings::gather(arguments, configuration)?;
+    let mappings = settings.mappings(configuration, &log);
+    // The one place that chooses cryptography; a second choice in the same process (a test) leaves the first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+    runtime.block_on(serve(settings, mappings, log))
+}
+
+async fn serve(settings: Settings, mappings: Snapshot, log: Arc<Log>) -> Result<(), Failure> {
+    let identity = certificate::load_or_create(&settings, &log)?;
+    let listener = TcpListener::bind((settings.address.as_str(), settings.port))
+        .await
+        .map_err(|error| Failure::new(format!("cannot listen on {}:{}: {error}", settings.address, settings.port)))?;
+    let address = listener.local_addr().map_err(Failure::new)?;
+    if !settings.kubeconfig_pregenerated {
+        kubeconfig::write(&settings.generate_kubeconfig, &settings.url(address.port()), identity.certificate_pem())?;
+        log.info(
+            "writing webhook kubeconfig file",
+            &[("kubeconfigPath", settings.generate_kubeconfig.display().to_string().into())],
+        );
+    }
+
+    let transport = HttpsTransport::builder()
+        .from_env()
+        .and_then(k8s_aws_auth_hyper::Builder::build)
+        .map_err(|error| Failure::new(format!("cannot set up the connection to STS: {error}")))?;
+    let policy = Policy::new(settings.partition);
+    let authenticator =
+        Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
+    let driver = Driver::new(authenticator, transport, move || mappings.clone())
+        .with_failures(classify)
+        .with_observer(access_log::StsLog::new(log.clone()));
+    let webhook = Webhook::new(driver, settings.cluster_id.clone()).with_audiences(settings.audiences.clone());
+    let routes = Arc::new(Routes::new(webhook, log.clone()));
+
+    let health = listener::spawn_health(settings.health_address, &log).await;
+    log.info("listening", &[("address", address.to_string().into()), ("path", "/authenticate".into())]);
+    listener::serve(listener, identity.tls_config()?, routes, &log).await;
+    if let Some(health) = health {
+        health.abort();
+    }
+    Ok(())
+}
+
+fn classify(error: &TransportError) -> TransportFailure {
+    match error {
+        TransportError::Timeout { .. } => TransportFailure::Timeout,
+        TransportError::BodyTooLong { .. } => TransportFailure::AnswerTooLong,
+        _ => TransportFailure::Unreachable,
+    }
+}

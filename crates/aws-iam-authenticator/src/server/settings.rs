@@ -1,0 +1,163 @@
+//! The server's settings: flags over the `server` section of the configuration file over defaults.
+
+use crate::cli::ServerArgs;
+use crate::config::Configuration;
+use crate::{Failure, Level, Log};
+use k8s_aws_auth::identity::{AccountId, ClusterId, Partition};
+use k8s_aws_auth::mapping::{
+    Backend, BackendMode, Document, Finding, Options, ReservedPrefixes, ServerConfig, Severity, Snapshot,
+};
+use k8s_aws_auth::tokenreview::Audiences;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub(super) struct Settings {
+    pub(super) cluster_id: ClusterId,
+    pub(super) partition: Partition,
+    pub(super) address: String,
+    pub(super) hostname: String,
+    pub(super) port: u16,
+    /// Where plain `GET /healthz` is answered.
+    pub(super) health_address: HealthAddress,
+    pub(super) state_dir: PathBuf,
+    pub(super) generate_kubeconfig: PathBuf,
+    pub(super) kubeconfig_pregenerated: bool,
+    pub(super) scrubbed_accounts: Vec<AccountId>,
+    pub(super) audiences: Audiences,
+}
+
+impl Settings {
+    pub(super) fn gather(arguments: &ServerArgs, configuration: &Configuration) -> Result<Self, Failure> {
+        let text = |flag: &Option<String>, key: &str, default: &str| {
+            flag.as_deref().or_else(|| configuration.text(&["server", key])).unwrap_or(default).to_owned()
+        };
+        let path = |flag: &Option<PathBuf>, key: &str, default: &str| {
+            let configured = || configuration.text(&["server", key]).map(PathBuf::from);
+            flag.clone().or_else(configured).unwrap_or_else(|| default.into())
+        };
+        check_backends(arguments, configuration)?;
+        Ok(Self {
+            cluster_id: configuration.cluster_id()?,
+            partition: Partition::parse(&text(&arguments.partition, "partition", "aws")).map_err(Failure::new)?,
+            address: text(&arguments.address, "address", "127.0.0.1"),
+            hostname: text(&None, "hostname", "localhost"),
+            port: port(arguments, configuration)?,
+            health_address: health_address(configuration)?,
+            state_dir: path(&arguments.state_dir, "stateDir", "/var/aws-iam-authenticator"),
+            generate_kubeconfig: path(
+                &arguments.generate_kubeconfig,
+                "generateKubeconfig",
+                "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml",
+            ),
+            kubeconfig_pregenerated: match arguments.kubeconfig_pregenerated {
+                Some(flag) => flag,
+                None => boolean(configuration, "kubeconfigPregenerated")?,
+            },
+            scrubbed_accounts: scrubbed_accounts(configuration)?,
+            audiences: Audiences::new(configuration.texts(&["server", "audiences"])),
+        })
+    }
+
+    /// Where API servers reach the webhook.
+    pub(super) fn url(&self, port: u16) -> String {
+        match self.hostname.contains(':') {
+            true => format!("https://[{}]:{port}/authenticate", self.hostname),
+            false => format!("https://{}:{port}/authenticate", self.hostname),
+        }
+    }
+
+    /// The mappings of the configuration file, with a line in the log for everything that is odd about them.
+    pub(super) fn mappings(&self, configuration: &Configuration, log: &Log) -> Snapshot {
+        let config = configuration.file.as_ref().map(|file| ServerConfig::from_tree(&file.tree));
+        let path = configuration.file.as_ref().map(|file| file.path.display().to_string()).unwrap_or_default();
+        let (document, reserved, findings) = match config {
+            Some(config) => (config.document, config.reserved, config.findings),
+            None => (Document::empty(), ReservedPrefixes::default(), Vec::new()),
+        };
+        for finding in document.findings().iter().chain(&findings) {
+            write_finding(log, &path, finding);
+        }
+        let options = Options { sso_role_match: configuration.features.sso_role_match, reserved };
+        Snapshot::new([Backend::synced(BackendMode::MountedFile, document)], options)
+    }
+}
+
+fn write_finding(log: &Log, path: &str, finding: &Finding) {
+    let level = match finding.severity {
+        Severity::Hint => Level::Debug,
+        Severity::Warning => Level::Warning,
+        _ => Level::Error,
+    };
+    let at = finding.span.map(|span| span.start).unwrap_or_default();
+    log.write(
+        level,
+        &finding.message,
+        &[
+            ("code", finding.code.as_str().into()),
+            ("column", u64::from(at.column).into()),
+            ("file", path.into()),
+            ("line", u64::from(at.line).into()),
+        ],
+    );
+}
+
+fn port(arguments: &ServerArgs, configuration: &Configuration) -> Result<u16, Failure> {
+    const KEYS: &[&str] = &["server", "port"];
+    match (arguments.port, configuration.node(KEYS)) {
+        (Some(flag), _) => Ok(flag),
+        (None, None) => Ok(21362),
+        (None, Some(node)) => node
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok())
+            .ok_or_else(|| configuration.misfit(KEYS, "not a port number")),
+    }
+}
+
+/// Where the plain health port listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HealthAddress {
+    /// Port 21363 of every interface, where the Go program has it and kubelets' probes look for it.
+    Everywhere,
+    /// Somewhere narrower: `healthAddress` in the configuration.
+    At(SocketAddr),
+}
+
+fn health_address(configuration: &Configuration) -> Result<HealthAddress, Failure> {
+    const KEYS: &[&str] = &["server", "healthAddress"];
+    match configuration.text(KEYS) {
+        None => Ok(HealthAddress::Everywhere),
+        Some(text) => text
+            .parse()
+            .map(HealthAddress::At)
+            .map_err(|_| configuration.misfit(KEYS, "not an address and port, such as 127.0.0.1:21363")),
+    }
+}
+
+fn boolean(configuration: &Configuration, key: &str) -> Result<bool, Failure> {
+    let keys = ["server", key];
+    match configuration.node(&keys).filter(|node| !node.is_null()) {
+        None => Ok(false),
+        Some(node) => node.as_bool().ok_or_else(|| configuration.misfit(&keys, "neither true nor false")),
+    }
+}
+
+fn scrubbed_accounts(configuration: &Configuration) -> Result<Vec<AccountId>, Failure> {
+    const KEYS: &[&str] = &["server", "scrubbedAccounts"];
+    let accounts = configuration.texts(KEYS);
+    let parse =
+        |account: &String| AccountId::parse(account).map_err(|error| configuration.misfit(KEYS, &error.to_string()));
+    accounts.iter().map(parse).collect()
+}
+
+/// The mounted file is the one backend of this version.
+fn check_backends(arguments: &ServerArgs, configuration: &Configuration) -> Result<(), Failure> {
+    let modes = match arguments.backend_mode.is_empty() {
+        true => configuration.texts(&["server", "backendMode"]),
+        false => arguments.backend_mode.clone(),
+    };
+    match modes.iter().find(|mode| !matches!(mode.as_str(), "MountedFile" | "File")) {
+        None => Ok(()),
+        Some(mode) => Err(Failure::new(format!("backend mode {mode:?} is not available in this version"))
+            .with_remedy("use --backend-mode MountedFile, with mapRoles and mapUsers in the configuration file")),
+    }
+}

@@ -1,1 +1,0 @@
-//! One command that runs the whole flow with no AWS account.

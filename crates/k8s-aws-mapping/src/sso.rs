@@ -1,0 +1,133 @@
+//! Roles of IAM Identity Center (formerly AWS SSO): `AWSReservedSSO_<permission set>_<suffix>`.
+
+use crate::MappingError;
+use k8s_aws_identity::{AccountId, Partition};
+
+/// What the names of these roles begin with.
+const PREFIX: &str = "AWSReservedSSO_";
+/// The longest name of a permission set (IAM Identity Center API reference, `CreatePermissionSet`).
+const MAX_PERMISSION_SET_LEN: usize = 32;
+/// How long the suffixes are that IAM Identity Center makes.
+const SUFFIX_LEN: usize = 16;
+
+/// A permission set as one account of one partition has it.
+///
+/// Roles are compared by the whole permission set: a rule for `dev` is none for `dev_admin`. Letter case does not
+/// count, as in the Go program. The suffix may be anything that is letters and digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SsoRole {
+    partition: Partition,
+    account: AccountId,
+    /// In lower case.
+    permission_set: Box<str>,
+}
+
+impl SsoRole {
+    /// A rule's `sso` part; no partition means `aws`.
+    ///
+    /// # Errors
+    /// [`MappingError::Sso`].
+    pub fn new(permission_set: &str, account: &str, partition: Option<&str>) -> Result<Self, MappingError> {
+        let wrong = |problem| MappingError::Sso { problem };
+        let valid = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+        if permission_set.is_empty() {
+            return Err(wrong("`permissionSetName` is missing"));
+        }
+        if permission_set.len() > MAX_PERMISSION_SET_LEN || !permission_set.bytes().all(valid) {
+            return Err(wrong("`permissionSetName` is 1 to 32 letters, digits or `_+=,.@-`"));
+        }
+        let account = AccountId::parse(account).map_err(|_| wrong("`accountID` is 12 digits"))?;
+        let partition = match partition {
+            None => Partition::Aws,
+            Some(text) => Partition::parse(text).map_err(|_| wrong("`partition` is none that AWS has"))?,
+        };
+        Ok(Self { partition, account, permission_set: permission_set.to_ascii_lowercase().into() })
+    }
+
+    /// The permission set that a role was made for, if IAM Identity Center made it.
+    pub fn of_role(partition: Partition, account: AccountId, role_name: &str) -> Option<Self> {
+        let (permission_set, suffix) = split(role_name)?;
+        let valid = !suffix.is_empty() && suffix.bytes().all(|b| b.is_ascii_alphanumeric());
+        let permission_set = permission_set.to_ascii_lowercase().into();
+        (valid).then_some(Self { partition, account, permission_set })
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// The account.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The permission set's name in lower case.
+    pub fn permission_set(&self) -> &str {
+        &self.permission_set
+    }
+}
+
+/// The permission set and the suffix in a role's name: everything before and behind the last `_`.
+pub(crate) fn split(role_name: &str) -> Option<(&str, &str)> {
+    let head = role_name.get(..PREFIX.len())?;
+    let rest = role_name.get(PREFIX.len()..)?;
+    if !head.eq_ignore_ascii_case(PREFIX) {
+        return None;
+    }
+    rest.rsplit_once('_').filter(|(set, _)| !set.is_empty())
+}
+
+/// Whether a suffix looks as IAM Identity Center makes it.
+pub(crate) fn is_usual_suffix(suffix: &str) -> bool {
+    suffix.len() == SUFFIX_LEN && suffix.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str) -> Option<SsoRole> {
+        SsoRole::of_role(Partition::Aws, AccountId::parse("123456789012").unwrap(), name)
+    }
+
+    #[test]
+    fn the_permission_set_is_everything_before_the_last_underscore_compared_whole() {
+        let rule = |set| SsoRole::new(set, "123456789012", None).unwrap();
+        assert_eq!(of("AWSReservedSSO_dev_0123456789abcdef"), Some(rule("dev")));
+        assert_eq!(of("AWSReservedSSO_dev_admin_0123456789abcdef"), Some(rule("Dev_Admin")));
+        assert_ne!(of("AWSReservedSSO_dev_admin_0123456789abcdef"), Some(rule("dev")));
+        assert_eq!(of("awsreservedsso_dev_x"), Some(rule("dev")));
+    }
+
+    #[test]
+    fn other_roles_have_no_permission_set() {
+        for name in [
+            "",
+            "dev",
+            "AWSReservedSSO_",
+            "AWSReservedSSO_dev",
+            "AWSReservedSSO__x",
+            "AWSReservedSSO_dev_",
+            "AWSReservedSSO_dev_a-b",
+            "xAWSReservedSSO_dev_x",
+        ] {
+            assert_eq!(of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn partition_account_and_name_are_checked() {
+        for (set, account, partition) in [
+            ("", "123456789012", None),
+            ("dev*", "123456789012", None),
+            ("dev", "12345678901", None),
+            ("dev", "123456789012", Some("aws-nk")),
+            (&*"x".repeat(33), "123456789012", None),
+        ] {
+            assert!(SsoRole::new(set, account, partition).is_err(), "{set} {account} {partition:?}");
+        }
+        let china = SsoRole::new("dev", "123456789012", Some("aws-cn")).unwrap();
+        assert_eq!(china.partition(), Partition::AwsCn);
+    }
+}

@@ -1,0 +1,297 @@
+//! `{{SessionName}}` and its kind: compiled once, rendered in one pass.
+
+use crate::{MappingError, suggest};
+use k8s_aws_identity::{AccountId, CallerIdentity};
+use std::fmt;
+
+/// A variable of a [`Template`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Variable {
+    /// `{{AccountID}}`: the caller's account.
+    AccountId,
+    /// `{{SessionName}}`: the session name with `-` for `@`. Two sessions may render alike.
+    SessionName,
+    /// `{{SessionNameRaw}}`: the session name as it is.
+    SessionNameRaw,
+    /// `{{SessionNameDistinct}}`: the session name with `~` for `@`. No session name has a `~`, so no two sessions
+    /// render alike.
+    SessionNameDistinct,
+    /// `{{AccessKeyID}}`: the access key that signed the token.
+    AccessKeyId,
+    /// `{{EC2PrivateDNSName}}`: the private DNS name of the instance that the session is named after. It has to be
+    /// looked up.
+    Ec2PrivateDnsName,
+}
+
+impl Variable {
+    /// Every variable.
+    pub const ALL: [Self; 6] = [
+        Self::AccountId,
+        Self::SessionName,
+        Self::SessionNameRaw,
+        Self::SessionNameDistinct,
+        Self::AccessKeyId,
+        Self::Ec2PrivateDnsName,
+    ];
+
+    /// The name between the braces.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountId => "AccountID",
+            Self::SessionName => "SessionName",
+            Self::SessionNameRaw => "SessionNameRaw",
+            Self::SessionNameDistinct => "SessionNameDistinct",
+            Self::AccessKeyId => "AccessKeyID",
+            Self::Ec2PrivateDnsName => "EC2PrivateDNSName",
+        }
+    }
+
+    /// Whether the caller picks the value: everything made of the session name.
+    pub fn is_chosen_by_caller(self) -> bool {
+        matches!(self, Self::SessionName | Self::SessionNameRaw | Self::SessionNameDistinct)
+    }
+}
+
+/// What a template's variables stand for, of one caller.
+#[derive(Clone, Debug)]
+pub struct Values<'c> {
+    /// `{{AccountID}}`
+    pub account: AccountId,
+    /// The session name as it is; empty for callers that have none, as in Go.
+    pub session_name: &'c str,
+    /// `{{AccessKeyID}}`
+    pub access_key_id: &'c str,
+    /// `{{EC2PrivateDNSName}}`; empty where it was not looked up.
+    pub private_dns_name: &'c str,
+}
+
+impl<'c> Values<'c> {
+    /// The values of a caller; the DNS name is left empty.
+    pub fn of(caller: &'c CallerIdentity) -> Self {
+        Self {
+            account: caller.account(),
+            session_name: caller.session_name().unwrap_or_default(),
+            access_key_id: caller.access_key_id().as_str(),
+            private_dns_name: "",
+        }
+    }
+}
+
+/// A username or group name with variables in it.
+///
+/// A value is put in as it is and never looked at again: one that reads `{{AccountID}}` stays that.
+///
+/// ```
+/// use k8s_aws_identity::AccountId;
+/// use k8s_aws_mapping::template::{Template, Values};
+///
+/// let template = Template::parse("dev:{{SessionName}}@{{AccountID}}")?;
+/// let values = Values {
+///     account: AccountId::parse("123456789012").unwrap(),
+///     session_name: "{{AccountID}}@x",
+///     access_key_id: "",
+///     private_dns_name: "",
+/// };
+/// assert_eq!(template.render(&values), "dev:{{AccountID}}-x@123456789012");
+/// # Ok::<(), k8s_aws_mapping::MappingError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Template {
+    source: Box<str>,
+    /// Literal pieces and variables in turn; none where the template is one literal.
+    parts: Box<[Part]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Part {
+    Literal { start: u32, end: u32 },
+    Variable(Variable),
+}
+
+impl Template {
+    /// Compiles a template.
+    ///
+    /// A variable is `{{`, a name, `}}`, without blanks. A single brace means itself; of `{{{` the last two open, as in
+    /// the Go program, which looks for the whole `{{Name}}`.
+    ///
+    /// # Errors
+    /// [`MappingError::TemplateUnknownVariable`], [`MappingError::TemplateUnbalanced`],
+    /// [`MappingError::ControlCharacter`].
+    pub fn parse(text: &str) -> Result<Self, MappingError> {
+        if let Some((at, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
+            return Err(MappingError::ControlCharacter { at });
+        }
+        let mut parts = Vec::new();
+        let mut literal = 0;
+        let mut at = 0;
+        let bytes = text.as_bytes();
+        while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
+            if rest.starts_with(b"{{") && !rest.starts_with(b"{{{") {
+                let inner = text.get(at + 2..).unwrap_or_default();
+                let end = inner.find("}}").ok_or(MappingError::TemplateUnbalanced { at })?;
+                let name = inner.get(..end).unwrap_or_default();
+                let variable = Variable::ALL.into_iter().find(|v| v.as_str() == name).ok_or_else(|| {
+                    let nearest = suggest::nearest(name.trim(), Variable::ALL.map(Variable::as_str));
+                    MappingError::TemplateUnknownVariable { nearest, at }
+                })?;
+                if at > literal {
+                    parts.push(Part::Literal { start: literal as u32, end: at as u32 });
+                }
+                parts.push(Part::Variable(variable));
+                at += 2 + end + 2;
+                literal = at;
+            } else if rest.starts_with(b"}}") {
+                return Err(MappingError::TemplateUnbalanced { at });
+            } else {
+                at += 1;
+            }
+        }
+        if !parts.is_empty() && bytes.len() > literal {
+            parts.push(Part::Literal { start: literal as u32, end: bytes.len() as u32 });
+        }
+        Ok(Self { source: text.into(), parts: parts.into() })
+    }
+
+    /// The text as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether there is no variable in it.
+    pub fn is_literal(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The text before the first variable.
+    pub fn literal_prefix(&self) -> &str {
+        match self.parts.first() {
+            None => &self.source,
+            Some(Part::Literal { start, end }) => self.source.get(*start as usize..*end as usize).unwrap_or_default(),
+            Some(Part::Variable(_)) => "",
+        }
+    }
+
+    /// The variables, in order.
+    pub fn variables(&self) -> impl Iterator<Item = Variable> + '_ {
+        self.parts.iter().filter_map(|p| match p {
+            Part::Variable(v) => Some(*v),
+            Part::Literal { .. } => None,
+        })
+    }
+
+    /// Whether rendering needs an instance's private DNS name.
+    pub fn needs_instance(&self) -> bool {
+        self.variables().any(|v| v == Variable::Ec2PrivateDnsName)
+    }
+
+    /// Puts the values in. The result may be empty, or begin with anything: what it may be is for the resolver.
+    pub fn render(&self, values: &Values<'_>) -> String {
+        if self.is_literal() {
+            return self.source.clone().into_string();
+        }
+        let mut out = String::with_capacity(self.source.len() + 32);
+        for part in &self.parts {
+            match part {
+                Part::Literal { start, end } => {
+                    out.push_str(self.source.get(*start as usize..*end as usize).unwrap_or_default());
+                }
+                Part::Variable(Variable::AccountId) => out.push_str(values.account.as_str()),
+                Part::Variable(Variable::SessionName) => out.push_str(&values.session_name.replace('@', "-")),
+                Part::Variable(Variable::SessionNameRaw) => out.push_str(values.session_name),
+                Part::Variable(Variable::SessionNameDistinct) => out.push_str(&values.session_name.replace('@', "~")),
+                Part::Variable(Variable::AccessKeyId) => out.push_str(values.access_key_id),
+                Part::Variable(Variable::Ec2PrivateDnsName) => out.push_str(values.private_dns_name),
+            }
+        }
+        out
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ACCOUNT: &str = "123456789012";
+
+    fn values(session_name: &str) -> Values<'_> {
+        let account = AccountId::parse(ACCOUNT).unwrap();
+        Values { account, session_name, access_key_id: "K", private_dns_name: "ip.internal" }
+    }
+
+    #[test]
+    fn every_variable_renders() {
+        for (text, want) in [
+            ("", ""),
+            ("plain {x} } {", "plain {x} } {"),
+            ("{{AccountID}}", ACCOUNT),
+            ("{{SessionName}}", "a-b"),
+            ("{{SessionNameRaw}}", "a@b"),
+            ("{{SessionNameDistinct}}", "a~b"),
+            ("{{AccessKeyID}}", "K"),
+            ("system:node:{{EC2PrivateDNSName}}", "system:node:ip.internal"),
+            ("{{AccountID}}{{AccessKeyID}}", "123456789012K"),
+            ("{{{AccountID}}}", "{123456789012}"),
+            ("é{{AccountID}}é", "é123456789012é"),
+        ] {
+            assert_eq!(Template::parse(text).unwrap().render(&values("a@b")), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_template_is_refused() {
+        for (text, reason) in [
+            ("{{sessionname}}", "template_unknown_variable"),
+            ("{{ SessionName }}", "template_unknown_variable"),
+            ("{{}}", "template_unknown_variable"),
+            ("{{SessionName", "template_unbalanced"),
+            ("SessionName}}", "template_unbalanced"),
+            ("{{SessionName}}}}", "template_unbalanced"),
+            ("{{SessionName}", "template_unbalanced"),
+            ("a\nb", "control_character"),
+            ("a\u{85}b", "control_character"),
+        ] {
+            assert_eq!(Template::parse(text).map_err(|e| e.reason()), Err(reason), "{text:?}");
+        }
+        let MappingError::TemplateUnknownVariable { nearest, .. } = Template::parse("{{ sessionname }}").unwrap_err()
+        else {
+            panic!()
+        };
+        assert_eq!(nearest, Some("SessionName"));
+    }
+
+    proptest! {
+        #[test]
+        fn rendering_never_expands_a_value(
+            before in "[a-z{}]{0,3}",
+            session in "(\\{\\{(AccountID|SessionName|EC2PrivateDNSName)\\}\\}|[a-z{}]){0,4}",
+        ) {
+            if let Ok(template) = Template::parse(&format!("{before}{{{{SessionNameRaw}}}}")) {
+                let rendered = template.render(&values(&session));
+                prop_assert_eq!(rendered, format!("{}{session}", template.literal_prefix()));
+            }
+        }
+
+        #[test]
+        fn the_distinct_session_name_is_injective(a in "[a-z+=,.@_-]{1,6}", b in "[a-z+=,.@_-]{1,6}") {
+            let template = Template::parse("{{SessionNameDistinct}}").unwrap();
+            let render = |session: &str| template.render(&values(session));
+            prop_assert_eq!(a == b, render(&a) == render(&b));
+        }
+
+        #[test]
+        fn any_text_compiles_or_is_refused_without_a_panic(text in "\\PC{0,40}|[{}A-Za-z]{0,20}") {
+            if let Ok(template) = Template::parse(&text) {
+                prop_assert_eq!(template.source(), text);
+                template.render(&values("a@b"));
+            }
+        }
+    }
+}
