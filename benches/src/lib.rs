@@ -1,1 +1,3 @@
 //! Benchmarks of the whole workspace; each one is a file in `benches/`.
+//!
+//! `cargo bench -p benches` runs all of them, `cargo bench -p benches --bench login decode` those whose name has `decode`.

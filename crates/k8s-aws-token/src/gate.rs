@@ -6,8 +6,6 @@
 use crate::query::{Parameter, Query};
 use crate::{CLUSTER_ID_HEADER, MAX_EXPIRES, Token, TokenError};
 use k8s_aws_identity::{AccessKeyId, AmzDate, EndpointTable, StsEndpoint};
-use percent_encoding::percent_decode_str;
-use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 const SCHEME: &str = "https://";
@@ -32,22 +30,21 @@ pub(crate) fn check(url: Zeroizing<String>, table: &EndpointTable) -> Result<Tok
         return Err(TokenError::Algorithm);
     }
     let date = AmzDate::parse(value(Parameter::Date)?).map_err(|_| TokenError::Date)?;
-    let access_key_id = check_credential(&decoded(value(Parameter::Credential)?), &date, &endpoint)?;
+    let access_key_id = check_credential(Plain::of(value(Parameter::Credential)?).text(), &date, &endpoint)?;
     let expires = check_expires(value(Parameter::Expires)?)?;
-    check_signed_headers(&decoded(value(Parameter::SignedHeaders)?))?;
+    check_signed_headers(Plain::of(value(Parameter::SignedHeaders)?).text())?;
     let signature = value(Parameter::Signature)?;
     if signature.len() != 64 || !signature.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Err(TokenError::Signature);
-    }
-    if let Ok(security_token) = value(Parameter::SecurityToken) {
-        check_security_token(security_token)?;
     }
     Ok(Token { endpoint, access_key_id, date, expires, query, url })
 }
 
 /// Scheme, authority and path; gives the endpoint and where the query starts.
 fn check_endpoint(url: &str, table: &EndpointTable) -> Result<(StsEndpoint, usize), TokenError> {
-    if let Some(position) = url.bytes().position(|b| !b.is_ascii_graphic()) {
+    // All of them first, without a branch a byte; where one is only matters once there is one.
+    if !url.bytes().fold(true, |all, b| all & b.is_ascii_graphic()) {
+        let position = url.bytes().position(|b| !b.is_ascii_graphic()).unwrap_or_default();
         return Err(TokenError::ForbiddenByte { position });
     }
     let rest = url.strip_prefix(SCHEME).ok_or(TokenError::Scheme)?;
@@ -108,16 +105,38 @@ fn check_signed_headers(names: &str) -> Result<(), TokenError> {
     }
 }
 
-/// Session tokens are opaque. Their alphabet is visible ASCII, so that nothing they decode to can end a line or a
-/// header in any program behind this one.
-fn check_security_token(encoded: &str) -> Result<(), TokenError> {
-    match percent_decode_str(encoded).all(|b| b.is_ascii_graphic()) {
-        true => Ok(()),
-        false => Err(TokenError::SecurityToken),
-    }
+/// The longest credential or list of headers that is looked at, in bytes: a key of 128, a region of 32, and what is
+/// between them.
+const MAX_PLAIN_LEN: usize = 200;
+
+/// A short value without its escapes, on the stack. A longer one than any valid one is empty here, which no check passes.
+struct Plain {
+    bytes: [u8; MAX_PLAIN_LEN],
+    len: usize,
 }
 
-/// A value without its escapes. Bytes that are no text become U+FFFD, which no value that is compared here has.
-fn decoded(value: &str) -> Cow<'_, str> {
-    percent_decode_str(value).decode_utf8_lossy()
+impl Plain {
+    /// Takes the escapes out of a value whose way of being written was checked.
+    fn of(value: &str) -> Self {
+        let mut plain = Self { bytes: [0; MAX_PLAIN_LEN], len: 0 };
+        let mut rest = value.as_bytes();
+        while let Some((&byte, tail)) = rest.split_first() {
+            let escaped = value.get(value.len() - tail.len()..).and_then(|digits| digits.get(..2));
+            let (byte, tail) = match (byte, escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+                (b'%', Some(byte)) => (byte, tail.get(2..).unwrap_or_default()),
+                _ => (byte, tail),
+            };
+            match plain.bytes.get_mut(plain.len) {
+                Some(slot) => *slot = byte,
+                None => return Self { len: 0, ..plain },
+            }
+            plain.len += 1;
+            rest = tail;
+        }
+        plain
+    }
+
+    fn text(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
 }

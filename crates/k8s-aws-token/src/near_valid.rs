@@ -161,10 +161,13 @@ fn valid(u: &mut Unstructured<'_>) -> Result<(String, Pairs)> {
 fn endpoint(u: &mut Unstructured<'_>) -> Result<StsEndpoint> {
     let partition = *u.choose(&Partition::ALL)?;
     let region = u.choose_iter(partition.regions())?;
-    let kind = *u.choose(&[EndpointKind::Regional, EndpointKind::Fips, EndpointKind::DualStack, EndpointKind::Global])?;
+    let kind =
+        *u.choose(&[EndpointKind::Regional, EndpointKind::Fips, EndpointKind::DualStack, EndpointKind::Global])?;
     // Only one partition has a global host.
     let endpoint = StsEndpoint::in_region(&region, kind);
-    endpoint.or_else(|_| StsEndpoint::in_region(&region, EndpointKind::Regional)).map_err(|_| arbitrary::Error::IncorrectFormat)
+    endpoint
+        .or_else(|_| StsEndpoint::in_region(&region, EndpointKind::Regional))
+        .map_err(|_| arbitrary::Error::IncorrectFormat)
 }
 
 fn characters(u: &mut Unstructured<'_>, alphabet: &[u8], len: usize) -> Result<String> {
@@ -175,7 +178,9 @@ fn characters(u: &mut Unstructured<'_>, alphabet: &[u8], len: usize) -> Result<S
 fn escaped(u: &mut Unstructured<'_>, value: &str) -> Result<String> {
     let lower = u.ratio(1, 4)?;
     let pieces = utf8_percent_encode(value, ESCAPED);
-    Ok(pieces.map(|piece| if lower && piece.starts_with('%') { piece.to_ascii_lowercase() } else { piece.to_owned() }).collect())
+    Ok(pieces
+        .map(|piece| if lower && piece.starts_with('%') { piece.to_ascii_lowercase() } else { piece.to_owned() })
+        .collect())
 }
 
 fn mutate_origin(u: &mut Unstructured<'_>, origin: &mut String) -> Result<()> {
