@@ -1,3 +1,8 @@
 //! Benchmarks of the whole workspace; each one is a file in `benches/`.
 //!
 //! `cargo bench -p benches` runs all of them, `cargo bench -p benches --bench login decode` those whose name has `decode`.
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -5,7 +5,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `verify` (default) | [`sts`]: is this token good, and whose is it. No signer, no YAML. |
+//! | `verify` (default) | [`sts`]: is this token good, and whose is it; [`protect`]. No signer, no YAML. |
 //! | `mapping` | the machine below, `mapping` and `tokenreview`: who is that to Kubernetes |
 //! | `mint` | `presign`: making tokens |
 //!
@@ -63,6 +63,9 @@ pub use k8s_aws_presign as presign;
 pub use k8s_aws_sts as sts;
 #[cfg(feature = "mapping")]
 pub use k8s_aws_tokenreview as tokenreview;
+
+#[cfg(feature = "verify")]
+pub mod protect;
 
 #[cfg(feature = "mapping")]
 mod event;

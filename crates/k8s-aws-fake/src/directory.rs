@@ -327,4 +327,27 @@ mod tests {
         assert_ne!(tag("one"), tag("two"));
         assert_eq!(tag("one"), tag("one"));
     }
+
+    #[test]
+    fn each_day_region_and_service_has_a_signing_key_of_its_own() {
+        let directory = Directory::default();
+        directory.insert(Credential::permanent("AKIA", "secret"), Identity::root("111122223333"));
+        let entry = directory.get("AKIA").unwrap();
+        let tag = |day: &str, region: &str, service: &str| {
+            hmac::sign(&entry.signing_key(day, region, service), b"x").as_ref().to_vec()
+        };
+        let first = tag("20150830", "us-east-1", "sts");
+        for other in [
+            tag("20150831", "us-east-1", "sts"),
+            tag("20150830", "us-east-2", "sts"),
+            tag("20150830", "us-east-1", "ec2"),
+        ] {
+            assert_ne!(first, other);
+        }
+        assert_eq!(first, tag("20150830", "us-east-1", "sts"));
+        for n in 0..2 * SIGNING_KEYS_PER_CREDENTIAL {
+            tag("20150830", &format!("xx-test-{n}"), "sts");
+        }
+        assert_eq!(read(&entry.signing_keys).len(), SIGNING_KEYS_PER_CREDENTIAL);
+    }
 }

@@ -174,7 +174,7 @@ impl Fault {
         Self { name: "server_error", ..fault }
     }
 
-    /// A redirect (301, 302, 307, 308, …) to `location`.
+    /// A redirect (301, 302, 307, 308, …) to `location`, or to nowhere if no header can have that value.
     pub fn redirect(status: u16, location: &str) -> Self {
         let mut reply = Reply::new(status, "text/html", "");
         if let Ok(location) = HeaderValue::from_str(location) {
@@ -214,7 +214,7 @@ impl Fault {
         Self::answer("xml", AnswerFault::Xml)
     }
 
-    /// The answer with another `Content-Type`, or with none.
+    /// The answer with another `Content-Type`, or with none; a value that no header can have counts as none.
     pub fn content_type(value: Option<&str>) -> Self {
         let value = value.and_then(|v| HeaderValue::from_str(v).ok());
         Self::answer("content_type", AnswerFault::Bytes(Spoil::ContentType(value)))
@@ -281,12 +281,12 @@ impl Fault {
         Self::answer("close_mid_body", AnswerFault::CloseMidBody)
     }
 
-    /// 200 with a JSON body of this many bytes, and a true `Content-Length`.
+    /// 200 with a body of this many bytes, and a true `Content-Length`. It begins as JSON and is never closed.
     pub fn huge_body(bytes: u64) -> Self {
         Self::answer("huge_body", AnswerFault::Huge(Some(bytes)))
     }
 
-    /// 200 with a JSON body that never ends.
+    /// 200 with a body that begins as JSON and never ends.
     pub fn endless_body() -> Self {
         Self::answer("endless_body", AnswerFault::Huge(None))
     }

@@ -24,8 +24,9 @@ use crate::fault::TlsFault;
 use crate::record::{Call, Journal, Outcome};
 use crate::reply::Verdict;
 use crate::rules::Rules;
+use crate::service::{self, Decision};
 use crate::sigv4::Received;
-use crate::sts::{self, Decision};
+
 use crate::tls::Tls;
 use crate::wire::{Control, Socket, Tap};
 
@@ -139,7 +140,7 @@ async fn handle(
         Some(body) => {
             let (method, headers) = (parts.method.as_str(), &parts.headers);
             let received = Received { method, path, query, host, headers, body };
-            sts::dispatch(&received, &shared.directory, shared.clock.now())
+            service::dispatch(&received, &shared.directory, shared.clock.now())
         }
         None => Decision::too_large(),
     };

@@ -1,4 +1,10 @@
 //! Every fault, as a client sees it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "tests of a server, and their helpers"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! What a client sees through the proxy and TLS when nothing goes wrong on purpose, and what the fake records.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "tests of a server, and their helpers"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! Where a fake can be started, and that nothing is left of it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "tests of a server, and their helpers"
+)]
 
 mod support;
 

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue};
@@ -148,6 +150,25 @@ fn each_change_of_a_presigned_request_is_refused_with_its_code() {
         ("Action=", "x=%zz&Action=", "MalformedQueryString"),
     ] {
         assert_eq!(change(from, to), code, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn each_part_of_the_scope_is_checked_by_itself() {
+    // Whoever has the secret could sign such a scope: it is refused for what it is, not for the signature.
+    for (from, to, message) in [
+        ("%2F20260301%2F", "%2F20260302%2F", "Date in Credential scope does not match"),
+        ("%2F20260301%2F", "%2F2026030%2F", "Date in Credential scope does not match"),
+        ("%2Feu-west-1%2F", "%2Feu-west-2%2F", "Credential should be scoped to a valid region, not 'eu-west-2'"),
+        ("%2Fsts%2F", "%2Fec2%2F", "Credential should be scoped to correct service: 'sts'"),
+        ("%2Faws4_request", "%2Faws5_request", "Credential should be scoped with a valid terminator"),
+        ("host%3Bx-k8s-aws-id", "x-k8s-aws-id", "'Host' or ':authority' must be a 'SignedHeader'"),
+        ("host%3Bx-k8s-aws-id", "host%3Bx-other", "A header that the signature covers was not sent"),
+    ] {
+        let mut vector = presigned();
+        vector.query = vector.query.replace(from, to);
+        let refusal = vector.verify().unwrap_err();
+        assert!(refusal.message.starts_with(message), "{from} -> {to}: {}", refusal.message);
     }
 }
 
