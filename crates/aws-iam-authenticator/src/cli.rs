@@ -4,8 +4,9 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Authenticate to Kubernetes with AWS IAM
+// Of a flag that stands twice the last one counts, as in the Go program.
 #[derive(Debug, Parser)]
-#[command(name = "aws-iam-authenticator", disable_version_flag = true, max_term_width = 100)]
+#[command(name = "aws-iam-authenticator", disable_version_flag = true, args_override_self = true, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -48,14 +49,16 @@ pub(crate) struct TokenArgs {
     #[arg(long)]
     pub(crate) region: Option<String>,
     /// Print the token alone
-    #[arg(long)]
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = boolean)]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     pub(crate) token_only: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct VersionArgs {
     /// Print the version number alone
-    #[arg(long, short = 's')]
+    #[arg(long, short = 's', num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = boolean)]
+    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
     pub(crate) short: bool,
 }
 
@@ -69,7 +72,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) generate_kubeconfig: Option<PathBuf>,
     /// The webhook kubeconfig is there already; do not write one
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = boolean)]
+    #[arg(default_missing_value = "true")]
     pub(crate) kubeconfig_pregenerated: Option<bool>,
     /// Where the certificate and its key are kept [default: /var/aws-iam-authenticator]
     #[arg(long, value_name = "DIRECTORY")]
@@ -83,4 +87,13 @@ pub(crate) struct ServerArgs {
     /// Where mappings come from, in order: MountedFile
     #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
     pub(crate) backend_mode: Vec<String>,
+}
+
+/// The spellings of Go's `strconv.ParseBool`.
+fn boolean(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("neither true nor false"),
+    }
 }

@@ -1,9 +1,14 @@
+use crate::flights::{Flight, Flights};
 use crate::{Clock, SystemClock};
 use bytes::Bytes;
 use k8s_aws_auth::mapping::Snapshot;
-use k8s_aws_auth::sts::{ClusterId, TransportFailure};
+use k8s_aws_auth::protect::IdentityCache;
+use k8s_aws_auth::sts::{ClusterId, StsRequest, TokenKey, TransportFailure, VerifiedCaller};
 use k8s_aws_auth::{Authenticator, CallSts, Event, LookupFailure, Observer, Outcome, Step, Verified};
-use std::{error::Error, future::poll_fn, sync::Arc, time::Instant};
+use std::error::Error;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tower_service::Service;
 
 /// What carries requests to STS: a cloneable `tower::Service`. It must follow no redirects, verify TLS, and limit both the
@@ -30,7 +35,9 @@ impl<T> Transport for T where
 {
 }
 
-/// Drives logins: fetches what the state machine asks for, and gives the outcome. Cheap to clone.
+/// Drives logins: fetches what the state machine asks for, and gives the outcome. Cheap to clone; clones share everything.
+///
+/// Those who ask about one token at the same time share one call to STS. Who gives up waiting fails no other.
 pub struct Driver<T: Transport> {
     shared: Arc<Shared<T::Error>>,
     transport: T,
@@ -38,6 +45,8 @@ pub struct Driver<T: Transport> {
 
 struct Shared<E> {
     authenticator: Authenticator,
+    identities: Option<Mutex<IdentityCache>>,
+    flights: Flights,
     mappings: Box<dyn Fn() -> Snapshot + Send + Sync>,
     clock: Box<dyn Clock>,
     observer: Box<dyn Observer>,
@@ -53,6 +62,8 @@ impl<T: Transport> Driver<T> {
     ) -> Self {
         let shared = Shared {
             authenticator,
+            identities: None,
+            flights: Flights::default(),
             mappings: Box::new(mappings),
             clock: Box::new(SystemClock),
             observer: Box::new(()),
@@ -77,6 +88,12 @@ impl<T: Transport> Driver<T> {
     #[must_use]
     pub fn with_failures(self, classify: fn(&T::Error) -> TransportFailure) -> Self {
         self.change(|shared| shared.classify = classify)
+    }
+
+    /// Remembers verified callers, so that a token shown many times is asked about once in a while.
+    #[must_use]
+    pub fn with_identity_cache(self, cache: IdentityCache) -> Self {
+        self.change(|shared| shared.identities = Some(Mutex::new(cache)))
     }
 
     /// The settings, before the driver was cloned; afterwards they stay as they are.
@@ -119,30 +136,57 @@ impl<T: Transport> Driver<T> {
     }
 
     async fn call_sts(&self, call: CallSts) -> Verified {
-        let request = call.request();
-        let endpoint = request.endpoint().clone();
-        let asked = Instant::now();
-        let answer = self.send(request.into_http().map(|()| Bytes::new())).await;
-        let took = asked.elapsed();
-        match answer {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                self.observer().observe(Event::StsAnswered { endpoint: &endpoint, status, took });
-                call.answer(&answer)
-            }
-            Err(error) => {
-                let failure = (self.shared.classify)(&error);
-                self.observer().observe(Event::StsFailed { endpoint: &endpoint, failure, took });
-                call.fail(failure)
-            }
+        if let Some(caller) = self.remembered(call.key()) {
+            self.observer().observe(Event::IdentityRemembered { caller: &caller });
+            return call.resume(Ok(caller));
         }
+        let key = call.key().clone();
+        let landed = self.shared.flights.board(&key, || self.ask(call.request())).await;
+        let verified = match &*landed {
+            Ok(answer) => call.answer(answer),
+            Err(failure) => call.fail(*failure),
+        };
+        if let (Ok(caller), Some(identities)) = (verified.result(), &self.shared.identities) {
+            lock(identities).put(caller, self.clock().now());
+        }
+        verified
     }
 
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, T::Error> {
-        let mut transport = self.transport.clone();
-        poll_fn(|cx| transport.poll_ready(cx)).await?;
-        transport.call(request).await
+    fn remembered(&self, key: &TokenKey) -> Option<VerifiedCaller> {
+        lock(self.shared.identities.as_ref()?).get(key, self.clock().now())
     }
+
+    /// The call itself. It owns all it needs, for whoever began it may be gone before it ends.
+    fn ask(&self, request: StsRequest) -> Flight {
+        let (shared, mut transport) = (self.shared.clone(), self.transport.clone());
+        Box::pin(async move {
+            let endpoint = request.endpoint().clone();
+            let asked = Instant::now();
+            let answer = match poll_fn(|cx| transport.poll_ready(cx)).await {
+                Ok(()) => transport.call(request.into_http().map(|()| Bytes::new())).await,
+                Err(error) => Err(error),
+            };
+            let took = asked.elapsed();
+            let observer = &shared.observer;
+            Arc::new(match answer {
+                Ok(answer) => {
+                    let status = answer.status().as_u16();
+                    observer.observe(Event::StsAnswered { endpoint: &endpoint, status, took });
+                    Ok(answer)
+                }
+                Err(error) => {
+                    let failure = (shared.classify)(&error);
+                    observer.observe(Event::StsFailed { endpoint: &endpoint, failure, took });
+                    Err(failure)
+                }
+            })
+        })
+    }
+}
+
+fn lock(identities: &Mutex<IdentityCache>) -> MutexGuard<'_, IdentityCache> {
+    // Nothing in there panics; if it did, a cache with an entry too few or too many is still a cache.
+    identities.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<T: Transport> Clone for Driver<T> {

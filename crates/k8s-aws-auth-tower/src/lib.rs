@@ -12,6 +12,8 @@
 //! * A request that is no `TokenReview` is answered 400, 405, 413 or 415, with the reason as plain text.
 //! * Every `TokenReview` is answered 200: authenticated, denied where that is definite, and with `status.error` where it is
 //!   not, so that API servers, which cache denials, do not cache a hiccup.
+//! * Concurrent requests about one token for one cluster share one call to STS; with an [`IdentityCache`], later ones need
+//!   none. Mappings are looked up for each of them.
 //! * The [`Outcome`] travels in the extensions of the response (as `Arc<Outcome>`), or [`Malformed`], for an access log
 //!   around this service.
 //!
@@ -35,9 +37,11 @@
 
 mod clock;
 mod driver;
+mod flights;
 mod webhook;
 
 pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Transport};
 pub use k8s_aws_auth::Outcome;
+pub use k8s_aws_auth::protect::IdentityCache;
 pub use webhook::{Malformed, Webhook};

@@ -1,6 +1,6 @@
 use crate::Outcome;
 use k8s_aws_identity::StsEndpoint;
-use k8s_aws_sts::TransportFailure;
+use k8s_aws_sts::{TransportFailure, VerifiedCaller};
 use std::time::Duration;
 
 /// What a driver saw, for logs and metrics. No event carries a secret.
@@ -24,6 +24,11 @@ pub enum Event<'a> {
         failure: TransportFailure,
         /// How long it took.
         took: Duration,
+    },
+    /// STS was not asked: it vouched for this caller a moment ago.
+    IdentityRemembered {
+        /// The caller.
+        caller: &'a VerifiedCaller,
     },
     /// A request was no `TokenReview`; there was nothing to decide about.
     Malformed {

@@ -3,6 +3,7 @@
 use crate::{Field, Level, Log};
 use http::{Request, Response};
 use k8s_aws_auth::identity::StsEndpoint;
+use k8s_aws_auth::sts::VerifiedCaller;
 use k8s_aws_auth::{Authenticated, Event, Observer, Outcome, Refused};
 use k8s_aws_auth_tower::Malformed;
 use std::net::SocketAddr;
@@ -76,19 +77,24 @@ pub(super) fn write<B>(log: &Log, context: &Context, answer: &Response<B>) {
     }
 }
 
+/// Whom STS told, whatever the mappings make of it. Callers of scrubbed accounts are left out by whoever calls this.
+fn write_caller(log: &Log, context: &Context, caller: &VerifiedCaller) {
+    let mut fields = context.fields();
+    fields.extend([
+        ("accesskeyid", caller.access_key_id().as_str().into()),
+        ("accountid", caller.account().to_string().into()),
+        ("arn", caller.arn().into()),
+        ("session", caller.session_name().unwrap_or_default().into()),
+        ("stsendpoint", caller.endpoint().host().into()),
+        ("userid", caller.user_id().into()),
+    ]);
+    log.info("STS response", &fields);
+}
+
 fn write_granted(log: &Log, context: &Context, granted: &Authenticated) {
     let (caller, user, mut fields) = (granted.caller(), granted.user(), context.fields());
     if !granted.scrubbed() {
-        fields.extend([
-            ("accesskeyid", caller.access_key_id().as_str().into()),
-            ("accountid", caller.account().to_string().into()),
-            ("arn", caller.arn().into()),
-            ("session", caller.session_name().unwrap_or_default().into()),
-            ("stsendpoint", caller.endpoint().host().into()),
-            ("userid", caller.user_id().into()),
-        ]);
-        log.info("STS response", &fields);
-        fields = context.fields();
+        write_caller(log, context, caller);
         fields.push(("arn", caller.canonical_arn().into()));
     }
     fields.extend([
@@ -104,6 +110,7 @@ fn write_granted(log: &Log, context: &Context, granted: &Authenticated) {
 fn write_refused(log: &Log, context: &Context, refused: &Refused) {
     let mut fields = context.fields();
     if let Some(caller) = refused.caller().filter(|_| !refused.scrubbed()) {
+        write_caller(log, context, caller);
         fields.push(("arn", caller.canonical_arn().into()));
         fields.push(("stsendpoint", caller.endpoint().host().into()));
     }

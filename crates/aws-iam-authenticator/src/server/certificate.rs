@@ -33,7 +33,10 @@ impl ServingIdentity {
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())
-            .map_err(|error| Failure::new(format!("the certificate and its key do not go together: {error}")))?;
+            .map_err(|error| {
+                Failure::new(format!("cert.pem and key.pem do not go together: {error}"))
+                    .with_remedy("put the right pair into the state directory, or remove both to have a new one made")
+            })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
@@ -59,7 +62,10 @@ pub(super) fn load_or_create(settings: &Settings, log: &Log) -> Result<ServingId
             files::create_directory(&settings.state_dir)?;
             // The key first: a certificate without its key is the half that somebody would hand out.
             files::create_new(&key_path, key.as_bytes(), 0o600)?;
-            files::create_new(&certificate_path, certificate.as_bytes(), 0o644)?;
+            files::create_new(&certificate_path, certificate.as_bytes(), 0o644).inspect_err(|_| {
+                // Half a pair would be refused at the next start, for a reason that is not the real one.
+                let _ = std::fs::remove_file(&key_path);
+            })?;
             log.info("saving new key and certificate", &paths);
             parse(certificate.as_bytes(), key.as_bytes(), &settings.state_dir)
         }

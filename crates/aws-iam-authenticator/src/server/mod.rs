@@ -14,11 +14,14 @@ use crate::{Failure, Log};
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
 use k8s_aws_auth::{Authenticator, mapping::Snapshot};
 use k8s_aws_auth_hyper::{HttpsTransport, TransportError};
-use k8s_aws_auth_tower::{Driver, Webhook};
+use k8s_aws_auth_tower::{Driver, IdentityCache, Webhook};
 use routes::Routes;
 use settings::Settings;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+
+/// The most callers that are remembered at a time, about 1 KiB each.
+const MAX_IDENTITIES: usize = 4096;
 
 pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Arc<Log>) -> Result<(), Failure> {
     let settings = Settings::gather(arguments, configuration)?;
@@ -34,6 +37,8 @@ pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Ar
 
 async fn serve(settings: Settings, mappings: Snapshot, log: Arc<Log>) -> Result<(), Failure> {
     let identity = certificate::load_or_create(&settings, &log)?;
+    // A pair that cannot be served is refused before an API server is told to trust it.
+    let tls = identity.tls_config()?;
     let listener = TcpListener::bind((settings.address.as_str(), settings.port))
         .await
         .map_err(|error| Failure::new(format!("cannot listen on {}:{}: {error}", settings.address, settings.port)))?;
@@ -55,13 +60,14 @@ async fn serve(settings: Settings, mappings: Snapshot, log: Arc<Log>) -> Result<
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
     let driver = Driver::new(authenticator, transport, move || mappings.clone())
         .with_failures(classify)
+        .with_identity_cache(IdentityCache::new(settings.identity_cache_ttl, MAX_IDENTITIES))
         .with_observer(access_log::StsLog::new(log.clone()));
     let webhook = Webhook::new(driver, settings.cluster_id.clone()).with_audiences(settings.audiences.clone());
     let routes = Arc::new(Routes::new(webhook, log.clone()));
 
     let health = listener::spawn_health(settings.health_address, &log).await;
     log.info("listening", &[("address", address.to_string().into()), ("path", "/authenticate".into())]);
-    listener::serve(listener, identity.tls_config()?, routes, &log).await;
+    listener::serve(listener, tls, routes, &log).await;
     if let Some(health) = health {
         health.abort();
     }

@@ -3,7 +3,7 @@
 use super::access_log;
 use crate::Log;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use k8s_aws_auth_hyper::HttpsTransport;
@@ -40,7 +40,11 @@ impl Routes {
 pub(super) fn health(method: &Method) -> Response<Full<Bytes>> {
     match *method {
         Method::GET | Method::HEAD => text(StatusCode::OK, "ok"),
-        _ => text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n"),
+        _ => {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            answer
+        }
     }
 }
 

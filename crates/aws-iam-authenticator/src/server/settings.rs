@@ -10,6 +10,7 @@ use k8s_aws_auth::mapping::{
 use k8s_aws_auth::tokenreview::Audiences;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(super) struct Settings {
     pub(super) cluster_id: ClusterId,
@@ -24,6 +25,8 @@ pub(super) struct Settings {
     pub(super) kubeconfig_pregenerated: bool,
     pub(super) scrubbed_accounts: Vec<AccountId>,
     pub(super) audiences: Audiences,
+    /// How long STS is not asked again about a token that it vouched for.
+    pub(super) identity_cache_ttl: Duration,
 }
 
 impl Settings {
@@ -55,6 +58,7 @@ impl Settings {
             },
             scrubbed_accounts: scrubbed_accounts(configuration)?,
             audiences: Audiences::new(configuration.texts(&["server", "audiences"])),
+            identity_cache_ttl: identity_cache_ttl(configuration)?,
         })
     }
 
@@ -130,6 +134,17 @@ fn health_address(configuration: &Configuration) -> Result<HealthAddress, Failur
             .parse()
             .map(HealthAddress::At)
             .map_err(|_| configuration.misfit(KEYS, "not an address and port, such as 127.0.0.1:21363")),
+    }
+}
+
+fn identity_cache_ttl(configuration: &Configuration) -> Result<Duration, Failure> {
+    const KEYS: &[&str] = &["server", "identityCacheSeconds"];
+    match configuration.node(KEYS).filter(|node| !node.is_null()) {
+        None => Ok(Duration::from_secs(60)),
+        Some(node) => node
+            .as_u64()
+            .map(Duration::from_secs)
+            .ok_or_else(|| configuration.misfit(KEYS, "not a whole number of seconds; 0 switches the cache off")),
     }
 }
 
