@@ -54,12 +54,21 @@ struct Shared<E> {
 }
 
 impl<T: Transport> Driver<T> {
-    /// A driver with the system's clock that nobody observes. `mappings` is called once a login, after STS answered.
+    /// A driver with the system's clock, no cache, and nobody who observes it. See [`Driver::builder`].
     pub fn new(
         authenticator: Authenticator,
         transport: T,
         mappings: impl Fn() -> Snapshot + Send + Sync + 'static,
     ) -> Self {
+        Self::builder(authenticator, transport, mappings).build()
+    }
+
+    /// Starts to set up a driver. `mappings` is called once a login, after STS answered.
+    pub fn builder(
+        authenticator: Authenticator,
+        transport: T,
+        mappings: impl Fn() -> Snapshot + Send + Sync + 'static,
+    ) -> DriverBuilder<T> {
         let shared = Shared {
             authenticator,
             identities: None,
@@ -69,39 +78,7 @@ impl<T: Transport> Driver<T> {
             observer: Box::new(()),
             classify: |_| TransportFailure::Unreachable,
         };
-        Self { shared: Arc::new(shared), transport }
-    }
-
-    /// Another clock.
-    #[must_use]
-    pub fn with_clock(self, clock: impl Clock) -> Self {
-        self.change(|shared| shared.clock = Box::new(clock))
-    }
-
-    /// Somebody who wants to know.
-    #[must_use]
-    pub fn with_observer(self, observer: impl Observer + 'static) -> Self {
-        self.change(|shared| shared.observer = Box::new(observer))
-    }
-
-    /// Tells apart the transport's errors; without this all of them are "unreachable".
-    #[must_use]
-    pub fn with_failures(self, classify: fn(&T::Error) -> TransportFailure) -> Self {
-        self.change(|shared| shared.classify = classify)
-    }
-
-    /// Remembers verified callers, so that a token shown many times is asked about once in a while.
-    #[must_use]
-    pub fn with_identity_cache(self, cache: IdentityCache) -> Self {
-        self.change(|shared| shared.identities = Some(Mutex::new(cache)))
-    }
-
-    /// The settings, before the driver was cloned; afterwards they stay as they are.
-    fn change(mut self, change: impl FnOnce(&mut Shared<T::Error>)) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            change(shared);
-        }
-        self
+        DriverBuilder { shared, transport }
     }
 
     /// Finds out who bears `token`, for the cluster that the caller speaks for.
@@ -187,6 +164,44 @@ impl<T: Transport> Driver<T> {
 fn lock(identities: &Mutex<IdentityCache>) -> MutexGuard<'_, IdentityCache> {
     // Nothing in there panics; if it did, a cache with an entry too few or too many is still a cache.
     identities.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets up a [`Driver`].
+#[must_use]
+pub struct DriverBuilder<T: Transport> {
+    shared: Shared<T::Error>,
+    transport: T,
+}
+
+impl<T: Transport> DriverBuilder<T> {
+    /// Another clock than the system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.shared.clock = Box::new(clock);
+        self
+    }
+
+    /// Somebody who wants to know.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.shared.observer = Box::new(observer);
+        self
+    }
+
+    /// Tells apart the transport's errors; without this all of them are "unreachable".
+    pub fn failures(mut self, classify: fn(&T::Error) -> TransportFailure) -> Self {
+        self.shared.classify = classify;
+        self
+    }
+
+    /// Remembers verified callers, so that a token shown many times is asked about once in a while.
+    pub fn identity_cache(mut self, cache: IdentityCache) -> Self {
+        self.shared.identities = Some(Mutex::new(cache));
+        self
+    }
+
+    /// The driver.
+    pub fn build(self) -> Driver<T> {
+        Driver { shared: Arc::new(self.shared), transport: self.transport }
+    }
 }
 
 impl<T: Transport> Clone for Driver<T> {

@@ -41,7 +41,7 @@ mod flights;
 mod webhook;
 
 pub use clock::{Clock, SystemClock};
-pub use driver::{Driver, Transport};
+pub use driver::{Driver, DriverBuilder, Transport};
 pub use k8s_aws_auth::Outcome;
 pub use k8s_aws_auth::protect::IdentityCache;
 pub use webhook::{Malformed, Webhook};

@@ -55,13 +55,15 @@ async fn serve(settings: Settings, mappings: Snapshot, log: Arc<Log>) -> Result<
         .from_env()
         .and_then(k8s_aws_auth_hyper::Builder::build)
         .map_err(|error| Failure::new(format!("cannot set up the connection to STS: {error}")))?;
-    let policy = Policy::new(settings.partition);
+    let policy = settings.regions.iter().try_fold(Policy::new(settings.partition), Policy::with_region);
+    let policy = policy.map_err(|error| Failure::new(format!("server.stsRegions: {error}")))?;
     let authenticator =
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
-    let driver = Driver::new(authenticator, transport, move || mappings.clone())
-        .with_failures(classify)
-        .with_identity_cache(IdentityCache::new(settings.identity_cache_ttl, MAX_IDENTITIES))
-        .with_observer(access_log::StsLog::new(log.clone()));
+    let driver = Driver::builder(authenticator, transport, move || mappings.clone())
+        .failures(classify)
+        .identity_cache(IdentityCache::new(settings.identity_cache_ttl, MAX_IDENTITIES))
+        .observer(access_log::StsLog::new(log.clone()))
+        .build();
     let webhook = Webhook::new(driver, settings.cluster_id.clone()).with_audiences(settings.audiences.clone());
     let routes = Arc::new(Routes::new(webhook, log.clone()));
 

@@ -3,7 +3,7 @@
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use crate::{Failure, Level, Log};
-use k8s_aws_auth::identity::{AccountId, ClusterId, Partition};
+use k8s_aws_auth::identity::{AccountId, ClusterId, Partition, Region};
 use k8s_aws_auth::mapping::{
     Backend, BackendMode, Document, Finding, Options, ReservedPrefixes, ServerConfig, Severity, Snapshot,
 };
@@ -25,6 +25,8 @@ pub(super) struct Settings {
     pub(super) kubeconfig_pregenerated: bool,
     pub(super) scrubbed_accounts: Vec<AccountId>,
     pub(super) audiences: Audiences,
+    /// Regions newer than this build whose STS endpoints are accepted too.
+    pub(super) regions: Vec<Region>,
     /// How long STS is not asked again about a token that it vouched for.
     pub(super) identity_cache_ttl: Duration,
 }
@@ -58,6 +60,7 @@ impl Settings {
             },
             scrubbed_accounts: scrubbed_accounts(configuration)?,
             audiences: Audiences::new(configuration.texts(&["server", "audiences"])),
+            regions: regions(configuration)?,
             identity_cache_ttl: identity_cache_ttl(configuration)?,
         })
     }
@@ -135,6 +138,12 @@ fn health_address(configuration: &Configuration) -> Result<HealthAddress, Failur
             .map(HealthAddress::At)
             .map_err(|_| configuration.misfit(KEYS, "not an address and port, such as 127.0.0.1:21363")),
     }
+}
+
+fn regions(configuration: &Configuration) -> Result<Vec<Region>, Failure> {
+    const KEYS: &[&str] = &["server", "stsRegions"];
+    let parse = |name: &String| Region::parse(name).map_err(|error| configuration.misfit(KEYS, &error.to_string()));
+    configuration.texts(KEYS).iter().map(parse).collect()
 }
 
 fn identity_cache_ttl(configuration: &Configuration) -> Result<Duration, Failure> {
