@@ -3,7 +3,7 @@ use crate::{Clock, SystemClock};
 use bytes::Bytes;
 use k8s_aws_auth::mapping::Snapshot;
 use k8s_aws_auth::protect::IdentityCache;
-use k8s_aws_auth::sts::{ClusterId, StsRequest, TokenKey, TransportFailure, VerifiedCaller};
+use k8s_aws_auth::sts::{ClusterId, StsRequest, TokenKey, TransportFailure, VerifiedCaller, VerifyError};
 use k8s_aws_auth::{Authenticator, CallSts, Event, LookupFailure, Observer, Outcome, Step, Verified};
 use std::error::Error;
 use std::future::poll_fn;
@@ -117,14 +117,18 @@ impl<T: Transport> Driver<T> {
             self.observer().observe(Event::IdentityRemembered { caller: &caller });
             return call.resume(Ok(caller));
         }
-        let key = call.key().clone();
+        let (key, endpoint) = (call.key().clone(), call.call().token().endpoint().clone());
         let landed = self.shared.flights.board(&key, || self.ask(call.request())).await;
         let verified = match &*landed {
             Ok(answer) => call.answer(answer),
             Err(failure) => call.fail(*failure),
         };
-        if let (Ok(caller), Some(identities)) = (verified.result(), &self.shared.identities) {
-            lock(identities).put(caller, self.clock().now());
+        match (verified.result(), &self.shared.identities) {
+            (Ok(caller), Some(identities)) => lock(identities).put(caller, self.clock().now()),
+            (Err(VerifyError::Throttled { .. }), _) => {
+                self.observer().observe(Event::StsThrottled { endpoint: &endpoint });
+            }
+            _ => {}
         }
         verified
     }

@@ -48,27 +48,27 @@ impl<T: Transport> Webhook<T> {
         let started = Instant::now();
         if request.method() != Method::POST {
             let problem = "a TokenReview comes by POST";
-            let mut answer = self.refuse(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", problem);
+            let mut answer = self.refuse(started, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", problem);
             answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return answer;
         }
         if !is_json(request.headers()) {
             let problem = "the content type of a TokenReview is application/json";
-            return self.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_unsupported", problem);
+            return self.refuse(started, StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_unsupported", problem);
         }
         let body = match Limited::new(request.into_body(), MAX_DOCUMENT_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
                 let problem = format!("a TokenReview has at most {MAX_DOCUMENT_BYTES} bytes");
-                return self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &problem);
+                return self.refuse(started, StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &problem);
             }
-            Err(_) => return self.refuse(StatusCode::BAD_REQUEST, "body_cut_off", "the body broke off"),
+            Err(_) => return self.refuse(started, StatusCode::BAD_REQUEST, "body_cut_off", "the body broke off"),
         };
         let driver = &self.driver;
         match Review::begin(driver.authenticator(), &self.audiences, &body, &self.cluster, driver.clock().now()) {
             Err(error) => {
                 let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
-                self.refuse(status, error.reason(), &error.to_string())
+                self.refuse(started, status, error.reason(), &error.to_string())
             }
             Ok(review) => {
                 let outcome = driver.finish(review.step, started).await;
@@ -81,8 +81,15 @@ impl<T: Transport> Webhook<T> {
     }
 
     /// Answers what is no `TokenReview`.
-    fn refuse(&self, status: StatusCode, reason: &'static str, problem: &str) -> Response<Full<Bytes>> {
-        self.driver.observer().observe(Event::Malformed { status: status.as_u16(), reason });
+    fn refuse(
+        &self,
+        started: Instant,
+        status: StatusCode,
+        reason: &'static str,
+        problem: &str,
+    ) -> Response<Full<Bytes>> {
+        let took = started.elapsed();
+        self.driver.observer().observe(Event::Malformed { status: status.as_u16(), reason, took });
         let mut answer = Response::new(Full::from(format!("{reason}: {problem}\n")));
         *answer.status_mut() = status;
         answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -25,6 +25,11 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// A login came to nothing because STS limits requests.
+    StsThrottled {
+        /// Who was asked.
+        endpoint: &'a StsEndpoint,
+    },
     /// STS was not asked: it vouched for this caller a moment ago.
     IdentityRemembered {
         /// The caller.
@@ -36,6 +41,8 @@ pub enum Event<'a> {
         status: u16,
         /// Why, as a stable code.
         reason: &'static str,
+        /// How long it took to find out.
+        took: Duration,
     },
     /// A token was decided about.
     Decided {

@@ -1,12 +1,15 @@
 //! Connections: accepting, TLS, HTTP, and letting go.
 
-use super::routes::{Routes, health, text};
+use super::health;
+use super::routes::Routes;
 use super::settings::HealthAddress;
 use crate::Log;
-use http::StatusCode;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
+use k8s_aws_auth::mapping::Snapshot;
 use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -68,7 +71,7 @@ async fn serve_connection(
         let routes = routes.clone();
         async move {
             let answer = tokio::time::timeout(REQUEST_LIMIT, routes.answer(request, client)).await;
-            let late = |_| text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n");
+            let late = |_| health::plain(StatusCode::REQUEST_TIMEOUT, "the request took too long\n".to_owned());
             Ok::<_, Infallible>(answer.unwrap_or_else(late))
         }
     });
@@ -82,7 +85,11 @@ async fn serve_connection(
 const HEALTH_PORT: u16 = 21363;
 
 /// Starts the plain health port. Where it is taken the webhook serves all the same, and says so.
-pub(super) async fn spawn_health(address: HealthAddress, log: &Arc<Log>) -> Option<JoinHandle<()>> {
+pub(super) async fn spawn_health(
+    address: HealthAddress,
+    mappings: &Snapshot,
+    log: &Arc<Log>,
+) -> Option<JoinHandle<()>> {
     let bound = match address {
         HealthAddress::At(address) => TcpListener::bind(address).await,
         HealthAddress::Everywhere => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, HEALTH_PORT)).await {
@@ -101,14 +108,15 @@ pub(super) async fn spawn_health(address: HealthAddress, log: &Arc<Log>) -> Opti
     if let Ok(address) = listener.local_addr() {
         log.info("listening", &[("address", address.to_string().into()), ("path", "/healthz".into())]);
     }
+    let mappings = mappings.clone();
     Some(tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            let mappings = mappings.clone();
             tokio::spawn(async move {
-                let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
-                    Ok::<_, Infallible>(match request.uri().path() {
-                        "/healthz" => health(request.method()),
-                        _ => text(StatusCode::NOT_FOUND, "not found\n"),
-                    })
+                let service = service_fn(|request: Request<Incoming>| {
+                    let answer = health::answer(request.method(), request.uri().path(), &mappings);
+                    let not_found = || health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned());
+                    std::future::ready(Ok::<_, Infallible>(answer.unwrap_or_else(not_found)))
                 });
                 let mut builder = hyper::server::conn::http1::Builder::new();
                 builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);

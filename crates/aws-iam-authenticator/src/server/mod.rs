@@ -3,8 +3,10 @@
 mod access_log;
 mod certificate;
 mod files;
+mod health;
 mod kubeconfig;
 mod listener;
+mod metrics;
 mod routes;
 mod settings;
 
@@ -12,9 +14,10 @@ use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use crate::{Failure, Log};
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
-use k8s_aws_auth::{Authenticator, mapping::Snapshot};
+use k8s_aws_auth::{Authenticator, Event, Observer, mapping::Snapshot};
 use k8s_aws_auth_hyper::{HttpsTransport, TransportError};
 use k8s_aws_auth_tower::{Driver, IdentityCache, Webhook};
+use metrics::Metrics;
 use routes::Routes;
 use settings::Settings;
 use std::sync::Arc;
@@ -59,21 +62,36 @@ async fn serve(settings: Settings, mappings: Snapshot, log: Arc<Log>) -> Result<
     let policy = policy.map_err(|error| Failure::new(format!("server.stsRegions: {error}")))?;
     let authenticator =
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
-    let driver = Driver::builder(authenticator, transport, move || mappings.clone())
+    let metrics = Arc::new(Metrics::new());
+    metrics.set_mapping_findings(mappings.findings().count());
+    let current = mappings.clone();
+    let driver = Driver::builder(authenticator, transport, move || current.clone())
         .failures(classify)
         .identity_cache(IdentityCache::new(settings.identity_cache_ttl, MAX_IDENTITIES))
-        .observer(access_log::StsLog::new(log.clone()))
+        .observer(Observers { log: access_log::StsLog::new(log.clone()), metrics: metrics.clone() })
         .build();
     let webhook = Webhook::new(driver, settings.cluster_id.clone()).with_audiences(settings.audiences.clone());
-    let routes = Arc::new(Routes::new(webhook, log.clone()));
-
-    let health = listener::spawn_health(settings.health_address, &log).await;
+    let health = listener::spawn_health(settings.health_address, &mappings, &log).await;
+    let routes = Arc::new(Routes { webhook, mappings, metrics, log: log.clone() });
     log.info("listening", &[("address", address.to_string().into()), ("path", "/authenticate".into())]);
     listener::serve(listener, tls, routes, &log).await;
     if let Some(health) = health {
         health.abort();
     }
     Ok(())
+}
+
+/// Who wants to know what happens.
+struct Observers {
+    log: access_log::StsLog,
+    metrics: Arc<Metrics>,
+}
+
+impl Observer for Observers {
+    fn observe(&self, event: Event<'_>) {
+        self.log.observe(event);
+        self.metrics.observe(event);
+    }
 }
 
 fn classify(error: &TransportError) -> TransportFailure {

@@ -1,55 +1,47 @@
-//! Which path is answered by what.
+//! Which path of the TLS port is answered by what.
 
 use super::access_log;
+use super::health;
+use super::metrics::{self, Metrics};
 use crate::Log;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use k8s_aws_auth::mapping::Snapshot;
 use k8s_aws_auth_hyper::HttpsTransport;
 use k8s_aws_auth_tower::Webhook;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub(super) struct Routes {
-    webhook: Webhook<HttpsTransport>,
-    log: Arc<Log>,
+    pub(super) webhook: Webhook<HttpsTransport>,
+    pub(super) mappings: Snapshot,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) log: Arc<Log>,
 }
 
 impl Routes {
-    pub(super) fn new(webhook: Webhook<HttpsTransport>, log: Arc<Log>) -> Self {
-        Self { webhook, log }
-    }
-
-    /// Answers one request of the TLS port.
+    /// Answers one request.
     pub(super) async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Full<Bytes>> {
-        match request.uri().path() {
+        let (method, path) = (request.method(), request.uri().path());
+        if let Some(answer) = health::answer(method, path, &self.mappings) {
+            return answer;
+        }
+        match path {
             "/authenticate" => {
                 let context = access_log::Context::of(&request, client);
                 let answer = self.webhook.review(request).await;
                 access_log::write(&self.log, &context, &answer);
                 answer
             }
-            "/healthz" => health(request.method()),
-            _ => text(StatusCode::NOT_FOUND, "not found\n"),
+            "/metrics" if *method == Method::GET => {
+                let mut answer = Response::new(Full::from(self.metrics.render()));
+                answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
+                answer
+            }
+            "/metrics" => health::plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n".to_owned()),
+            _ => health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned()),
         }
     }
-}
-
-/// `ok`, as probes of the Go program expect it.
-pub(super) fn health(method: &Method) -> Response<Full<Bytes>> {
-    match *method {
-        Method::GET | Method::HEAD => text(StatusCode::OK, "ok"),
-        _ => {
-            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            answer
-        }
-    }
-}
-
-pub(super) fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::from(body));
-    *answer.status_mut() = status;
-    answer
 }

@@ -46,7 +46,9 @@ impl IdentityCache {
 
     /// Remembers a caller.
     pub fn put(&mut self, caller: &VerifiedCaller, now: SystemTime) {
-        let until = caller.token_expires_at().min(now + self.time_to_live);
+        let token_ends = caller.token_expires_at();
+        // A time to live beyond what the clock type can tell is beyond the token's own end too.
+        let until = now.checked_add(self.time_to_live).map_or(token_ends, |until| until.min(token_ends));
         if until <= now || self.capacity == 0 {
             return;
         }
@@ -132,6 +134,15 @@ mod tests {
         assert!(cache.get(alice.key(), start() + 15 * MINUTE).is_none());
         cache.put(&alice, start() + 15 * MINUTE);
         assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn a_time_to_live_beyond_all_time_ends_with_the_token() {
+        let mut cache = IdentityCache::new(Duration::MAX, 10);
+        let alice = caller(1, "a", start());
+        cache.put(&alice, start());
+        assert!(cache.get(alice.key(), start() + 15 * MINUTE - Duration::from_secs(1)).is_some());
+        assert!(cache.get(alice.key(), start() + 15 * MINUTE).is_none());
     }
 
     #[test]
