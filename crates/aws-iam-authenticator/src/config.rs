@@ -20,6 +20,7 @@ pub(crate) struct Configuration {
 /// A configuration file that was read.
 pub(crate) struct ConfigFile {
     pub(crate) path: PathBuf,
+    pub(crate) text: String,
     pub(crate) tree: Tree,
 }
 
@@ -92,6 +93,6 @@ impl ConfigFile {
             let at = format!("{}:{}:{}", path.display(), error.at.line, error.at.column);
             Failure::new(format!("{at}: {}", error.problem)).with_remedy("mend the YAML around that place")
         })?;
-        Ok(Self { path, tree })
+        Ok(Self { path, text, tree })
     }
 }

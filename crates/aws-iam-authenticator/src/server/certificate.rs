@@ -4,11 +4,9 @@ use super::files;
 use super::settings::Settings;
 use crate::{Failure, Log};
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
 /// How long a certificate is good for. The API server pins it by the webhook kubeconfig, so nothing gets better by its
@@ -28,24 +26,35 @@ impl ServingIdentity {
         &self.certificate_pem
     }
 
-    /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
-    pub(super) fn tls_config(&self) -> Result<Arc<ServerConfig>, Failure> {
-        let mut config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(self.chain.clone(), self.key.clone_key())
-            .map_err(|error| {
-                Failure::new(format!("cert.pem and key.pem do not go together: {error}"))
-                    .with_remedy("put the right pair into the state directory, or remove both to have a new one made")
-            })?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+    /// The certificate and those that issued it.
+    pub(super) fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// The private key of the first certificate.
+    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
+        self.key.clone_key()
+    }
+}
+
+/// Where the certificate and its key are.
+pub(super) fn paths(settings: &Settings) -> [PathBuf; 2] {
+    [settings.state_dir.join("cert.pem"), settings.state_dir.join("key.pem")]
+}
+
+/// The key pair of the state directory, which must be there.
+pub(super) fn load(settings: &Settings) -> Result<ServingIdentity, Failure> {
+    let [certificate, key] = paths(settings);
+    match (files::read_if_there(&certificate)?, files::read_if_there(&key)?) {
+        (Some(certificate), Some(key)) => parse(&certificate, &key, &settings.state_dir),
+        _ => Err(Failure::new(format!("{} or {} is missing", certificate.display(), key.display()))),
     }
 }
 
 /// The key pair of the state directory; a new one where there is none. Half a pair is never completed: the missing half may
 /// be on its way, or somebody's API server trusts the half that is there.
 pub(super) fn load_or_create(settings: &Settings, log: &Log) -> Result<ServingIdentity, Failure> {
-    let (certificate_path, key_path) = (settings.state_dir.join("cert.pem"), settings.state_dir.join("key.pem"));
+    let [certificate_path, key_path] = paths(settings);
     let paths = [
         ("certPath", certificate_path.display().to_string().into()),
         ("keyPath", key_path.display().to_string().into()),

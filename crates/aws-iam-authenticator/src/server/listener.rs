@@ -1,6 +1,7 @@
 //! Connections: accepting, TLS, HTTP, and letting go.
 
 use super::health;
+use super::mappings::Mappings;
 use super::routes::Routes;
 use super::settings::HealthAddress;
 use crate::Log;
@@ -9,7 +10,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
-use k8s_aws_auth::mapping::Snapshot;
 use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -87,7 +87,7 @@ const HEALTH_PORT: u16 = 21363;
 /// Starts the plain health port. Where it is taken the webhook serves all the same, and says so.
 pub(super) async fn spawn_health(
     address: HealthAddress,
-    mappings: &Snapshot,
+    mappings: &Arc<Mappings>,
     log: &Arc<Log>,
 ) -> Option<JoinHandle<()>> {
     let bound = match address {
@@ -114,7 +114,7 @@ pub(super) async fn spawn_health(
             let mappings = mappings.clone();
             tokio::spawn(async move {
                 let service = service_fn(|request: Request<Incoming>| {
-                    let answer = health::answer(request.method(), request.uri().path(), &mappings);
+                    let answer = health::answer(request.method(), request.uri().path(), &mappings.snapshot());
                     let not_found = || health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned());
                     std::future::ready(Ok::<_, Infallible>(answer.unwrap_or_else(not_found)))
                 });

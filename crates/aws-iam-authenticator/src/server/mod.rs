@@ -6,42 +6,62 @@ mod files;
 mod health;
 mod kubeconfig;
 mod listener;
+mod mappings;
 mod metrics;
+mod reload;
 mod routes;
 mod settings;
+mod tls;
+mod watch;
 
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use crate::{Failure, Log};
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
-use k8s_aws_auth::{Authenticator, Event, Observer, mapping::Snapshot};
+use k8s_aws_auth::{Authenticator, Event, Observer, mapping::ServerConfig};
 use k8s_aws_auth_hyper::{HttpsTransport, TransportError};
 use k8s_aws_auth_tower::{Driver, IdentityCache, Webhook};
+use mappings::Mappings;
 use metrics::Metrics;
+use reload::Reload;
 use routes::Routes;
 use settings::Settings;
+use std::path::PathBuf;
 use std::sync::Arc;
+use tls::ServingCertificate;
 use tokio::net::TcpListener;
 
 /// The most callers that are remembered at a time, about 1 KiB each.
 const MAX_IDENTITIES: usize = 4096;
 
 pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Arc<Log>) -> Result<(), Failure> {
-    let settings = Settings::gather(arguments, configuration)?;
-    let mappings = settings.mappings(configuration, &log);
+    let settings = Arc::new(Settings::gather(arguments, configuration)?);
+    let metrics = Arc::new(Metrics::new());
+    let file = configuration.file.as_ref();
+    let config = file.map_or_else(|| ServerConfig::parse(""), |file| ServerConfig::from_tree(&file.tree));
+    let config_file = file.map(|file| (file.path.clone(), reload::hash(&Some(file.text.as_bytes()))));
+    let shown = file.map(|file| file.path.display().to_string()).unwrap_or_default();
+    let sso_role_match = configuration.features.sso_role_match;
+    let mappings = Arc::new(Mappings::new(config, sso_role_match, metrics.clone(), &shown, &log));
     // The one place that chooses cryptography; a second choice in the same process (a test) leaves the first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-    runtime.block_on(serve(settings, mappings, log))
+    runtime.block_on(serve(settings, config_file, mappings, metrics, log))
 }
 
-async fn serve(settings: Settings, mappings: Snapshot, log: Arc<Log>) -> Result<(), Failure> {
+async fn serve(
+    settings: Arc<Settings>,
+    config_file: Option<(PathBuf, u64)>,
+    mappings: Arc<Mappings>,
+    metrics: Arc<Metrics>,
+    log: Arc<Log>,
+) -> Result<(), Failure> {
     let identity = certificate::load_or_create(&settings, &log)?;
     // A pair that cannot be served is refused before an API server is told to trust it.
-    let tls = identity.tls_config()?;
+    let certificate = ServingCertificate::new(&identity)?;
     let listener = TcpListener::bind((settings.address.as_str(), settings.port))
         .await
         .map_err(|error| Failure::new(format!("cannot listen on {}:{}: {error}", settings.address, settings.port)))?;
@@ -62,19 +82,28 @@ async fn serve(settings: Settings, mappings: Snapshot, log: Arc<Log>) -> Result<
     let policy = policy.map_err(|error| Failure::new(format!("server.stsRegions: {error}")))?;
     let authenticator =
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
-    let metrics = Arc::new(Metrics::new());
-    metrics.set_mapping_findings(mappings.findings().count());
     let current = mappings.clone();
-    let driver = Driver::builder(authenticator, transport, move || current.clone())
+    let driver = Driver::builder(authenticator, transport, move || current.snapshot())
         .failures(classify)
         .identity_cache(IdentityCache::new(settings.identity_cache_ttl, MAX_IDENTITIES))
         .observer(Observers { log: access_log::StsLog::new(log.clone()), metrics: metrics.clone() })
         .build();
     let webhook = Webhook::new(driver, settings.cluster_id.clone()).with_audiences(settings.audiences.clone());
     let health = listener::spawn_health(settings.health_address, &mappings, &log).await;
+    let (config_file, loaded) = config_file.unzip();
+    let reload = Reload {
+        config_file,
+        loaded,
+        settings: settings.clone(),
+        mappings: mappings.clone(),
+        certificate: certificate.clone(),
+        log: log.clone(),
+    };
+    let reload = tokio::spawn(reload.run());
     let routes = Arc::new(Routes { webhook, mappings, metrics, log: log.clone() });
     log.info("listening", &[("address", address.to_string().into()), ("path", "/authenticate".into())]);
-    listener::serve(listener, tls, routes, &log).await;
+    listener::serve(listener, certificate.config(), routes, &log).await;
+    reload.abort();
     if let Some(health) = health {
         health.abort();
     }

@@ -2,13 +2,13 @@
 
 use super::access_log;
 use super::health;
+use super::mappings::Mappings;
 use super::metrics::{self, Metrics};
 use crate::Log;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use k8s_aws_auth::mapping::Snapshot;
 use k8s_aws_auth_hyper::HttpsTransport;
 use k8s_aws_auth_tower::Webhook;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(super) struct Routes {
     pub(super) webhook: Webhook<HttpsTransport>,
-    pub(super) mappings: Snapshot,
+    pub(super) mappings: Arc<Mappings>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) log: Arc<Log>,
 }
@@ -25,7 +25,7 @@ impl Routes {
     /// Answers one request.
     pub(super) async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Response<Full<Bytes>> {
         let (method, path) = (request.method(), request.uri().path());
-        if let Some(answer) = health::answer(method, path, &self.mappings) {
+        if let Some(answer) = health::answer(method, path, &self.mappings.snapshot()) {
             return answer;
         }
         match path {

@@ -1,12 +1,9 @@
 //! The server's settings: flags over the `server` section of the configuration file over defaults.
 
+use crate::Failure;
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
-use crate::{Failure, Level, Log};
 use k8s_aws_auth::identity::{AccountId, ClusterId, Partition, Region};
-use k8s_aws_auth::mapping::{
-    Backend, BackendMode, Document, Finding, Options, ReservedPrefixes, ServerConfig, Severity, Snapshot,
-};
 use k8s_aws_auth::tokenreview::Audiences;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,40 +69,6 @@ impl Settings {
             false => format!("https://{}:{port}/authenticate", self.hostname),
         }
     }
-
-    /// The mappings of the configuration file, with a line in the log for everything that is odd about them.
-    pub(super) fn mappings(&self, configuration: &Configuration, log: &Log) -> Snapshot {
-        let config = configuration.file.as_ref().map(|file| ServerConfig::from_tree(&file.tree));
-        let path = configuration.file.as_ref().map(|file| file.path.display().to_string()).unwrap_or_default();
-        let (document, reserved, findings) = match config {
-            Some(config) => (config.document, config.reserved, config.findings),
-            None => (Document::empty(), ReservedPrefixes::default(), Vec::new()),
-        };
-        for finding in document.findings().iter().chain(&findings) {
-            write_finding(log, &path, finding);
-        }
-        let options = Options { sso_role_match: configuration.features.sso_role_match, reserved };
-        Snapshot::new([Backend::synced(BackendMode::MountedFile, document)], options)
-    }
-}
-
-fn write_finding(log: &Log, path: &str, finding: &Finding) {
-    let level = match finding.severity {
-        Severity::Hint => Level::Debug,
-        Severity::Warning => Level::Warning,
-        _ => Level::Error,
-    };
-    let at = finding.span.map(|span| span.start).unwrap_or_default();
-    log.write(
-        level,
-        &finding.message,
-        &[
-            ("code", finding.code.as_str().into()),
-            ("column", u64::from(at.column).into()),
-            ("file", path.into()),
-            ("line", u64::from(at.line).into()),
-        ],
-    );
 }
 
 fn port(arguments: &ServerArgs, configuration: &Configuration) -> Result<u16, Failure> {
