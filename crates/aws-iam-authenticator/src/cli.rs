@@ -39,8 +39,20 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Run the webhook that API servers ask about tokens
     Server(Box<ServerArgs>),
+    /// Make certificate, key and webhook kubeconfig before the server runs
+    Init(InitArgs),
     /// Print the version
     Version(VersionArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The host name by which API servers reach the webhook [default: localhost]
+    #[arg(long)]
+    pub(crate) hostname: Option<String>,
+    /// The address that the server will listen on [default: 127.0.0.1]
+    #[arg(long)]
+    pub(crate) address: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -62,7 +74,7 @@ pub(crate) struct VersionArgs {
     pub(crate) short: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ServerArgs {
     /// The AWS partition of the callers [default: aws]
     #[arg(long)]

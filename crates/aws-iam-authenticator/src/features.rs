@@ -7,12 +7,14 @@ use crate::Failure;
 pub(crate) struct FeatureGates {
     /// `sso` entries of mappings match IAM Identity Center roles.
     pub(crate) sso_role_match: bool,
+    /// `init` writes where the configuration says, not into the working directory.
+    pub(crate) configured_init_directories: bool,
 }
 
 impl FeatureGates {
     /// Reads `name=true` and `name=false`; the last word about a gate counts, `AllAlpha` speaks for those not named.
     pub(crate) fn parse(flags: &[String]) -> Result<Self, Failure> {
-        let (mut all_alpha, mut sso_role_match) = (false, None);
+        let (mut all_alpha, mut sso_role_match, mut configured_init_directories) = (false, None, None);
         for flag in flags.iter().map(|flag| flag.trim()).filter(|flag| !flag.is_empty()) {
             let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
             let on = match value.trim().to_ascii_lowercase().as_str() {
@@ -23,8 +25,9 @@ impl FeatureGates {
             match name.trim() {
                 "AllAlpha" => all_alpha = on,
                 "SSORoleMatch" => sso_role_match = Some(on),
+                "ConfiguredInitDirectories" => configured_init_directories = Some(on),
                 // Known to the Go program; there is nothing behind them to switch here.
-                "AllBeta" | "ConfiguredInitDirectories" | "IAMIdentityMappingCRD" => {}
+                "AllBeta" | "IAMIdentityMappingCRD" => {}
                 _ => {
                     return Err(Failure::new(format!("there is no feature gate {name:?}")).with_remedy(
                         "gates: AllAlpha, AllBeta, ConfiguredInitDirectories, IAMIdentityMappingCRD, SSORoleMatch",
@@ -32,7 +35,10 @@ impl FeatureGates {
                 }
             }
         }
-        Ok(Self { sso_role_match: sso_role_match.unwrap_or(all_alpha) })
+        Ok(Self {
+            sso_role_match: sso_role_match.unwrap_or(all_alpha),
+            configured_init_directories: configured_init_directories.unwrap_or(all_alpha),
+        })
     }
 }
 

@@ -53,6 +53,11 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             let configuration = Configuration::load(&cli.global)?;
             token::run(&arguments, &configuration)
         }
+        Command::Init(arguments) => {
+            let configuration = Configuration::load(&cli.global)?;
+            let log = Log::to_stderr(configuration.log_format, configuration.log_level);
+            server::init(&arguments, &configuration, &log)
+        }
         Command::Server(arguments) => {
             let configuration = Configuration::load(&cli.global)?;
             let log = Arc::new(Log::to_stderr(configuration.log_format, configuration.log_level));

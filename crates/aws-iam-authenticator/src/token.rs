@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &TokenArgs, configuration: &Configuration) -> Resul
         .map_err(|error| Failure::new(&error).with_remedy(error.remedy()))?;
     let credentials = from_environment()?;
     let endpoint = endpoint(arguments.region.as_deref())?;
-    let token = presign(&credentials, &endpoint, &cluster, SystemTime::now()).map_err(explain)?;
+    let token = presign(&credentials, &endpoint, &cluster, SystemTime::now()).map_err(|error| explain(&error))?;
     if arguments.token_only {
         return print(&format!("{}\n", token.text().expose()));
     }
@@ -43,7 +43,7 @@ fn endpoint(flag: Option<&str>) -> Result<StsEndpoint, Failure> {
     StsEndpoint::in_region(&region, EndpointKind::Regional).map_err(Failure::new)
 }
 
-fn explain(error: PresignError) -> Failure {
+fn explain(error: &PresignError) -> Failure {
     let failure = Failure::new(format!("cannot make a token: {error}"));
     match error {
         PresignError::AccessKeyId => failure.with_remedy("check AWS_ACCESS_KEY_ID"),

@@ -185,13 +185,19 @@ fn the_aws_cli_of_today_logs_its_user_in() {
     };
     print!("{}", run(&samples::user(), &["--version"]));
     for sample in [samples::user(), samples::assumed_role(), samples::federated_user(), samples::instance_profile()] {
-        log_in(&server, &fake, &sample, |region, cluster| {
+        let went = log_in(&server, &fake, &sample, |region, cluster| {
             run(&sample, &["eks", "get-token", "--cluster-name", cluster, "--region", region])
         });
+        println!("{went}");
     }
 }
 
-fn log_in(server: &Server, fake: &FakeAws, sample: &samples::Sample, get_token: impl Fn(&str, &str) -> String) {
+fn log_in(
+    server: &Server,
+    fake: &FakeAws,
+    sample: &samples::Sample,
+    get_token: impl Fn(&str, &str) -> String,
+) -> String {
     let region = "eu-central-1";
     fake.take_calls();
     let printed = get_token(region, support::CLUSTER);
@@ -201,12 +207,12 @@ fn log_in(server: &Server, fake: &FakeAws, sample: &samples::Sample, get_token: 
     reviewed.assert_granted(sample.name);
     let user = &reviewed.json["status"]["user"];
     assert_eq!(user["extra"]["arn"], json!([sample.identity.arn()]));
-    println!(
+    format!(
         "{}: aws eks get-token --region {region} printed {}; {} request to {}; user {}",
         sample.name,
         credential.version(),
         fake.take_calls().len(),
         reviewed.line("STS response").text("stsendpoint"),
         user["username"],
-    );
+    )
 }

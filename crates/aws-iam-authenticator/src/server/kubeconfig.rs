@@ -1,16 +1,21 @@
 //! The kubeconfig by which an API server finds and trusts the webhook.
 
+use super::certificate::ServingIdentity;
 use super::files;
-use crate::Failure;
+use super::settings::Settings;
+use crate::{Failure, Log};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::path::Path;
 
 /// Writes the file, its directory too where it is missing. The names in it are those of the Go program's.
-pub(super) fn write(path: &Path, url: &str, certificate_pem: &str) -> Result<(), Failure> {
+pub(super) fn write(settings: &Settings, port: u16, identity: &ServingIdentity, log: &Log) -> Result<(), Failure> {
+    let path = &settings.generate_kubeconfig;
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         files::create_directory(directory)?;
     }
-    files::replace(path, render(url, certificate_pem).as_bytes(), 0o644)
+    let content = render(&settings.url(port), identity.certificate_pem());
+    files::replace(path, content.as_bytes(), 0o644)?;
+    log.info("writing webhook kubeconfig file", &[("kubeconfigPath", path.display().to_string().into())]);
+    Ok(())
 }
 
 fn render(url: &str, certificate_pem: &str) -> String {

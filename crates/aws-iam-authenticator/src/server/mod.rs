@@ -4,6 +4,7 @@ mod access_log;
 mod certificate;
 mod files;
 mod health;
+mod init;
 mod kubeconfig;
 mod listener;
 mod mappings;
@@ -17,6 +18,7 @@ mod watch;
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use crate::{Failure, Log};
+pub(crate) use init::init;
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
 use k8s_aws_auth::{Authenticator, Event, Observer, mapping::ServerConfig};
 use k8s_aws_auth_hyper::{HttpsTransport, TransportError};
@@ -67,11 +69,7 @@ async fn serve(
         .map_err(|error| Failure::new(format!("cannot listen on {}:{}: {error}", settings.address, settings.port)))?;
     let address = listener.local_addr().map_err(Failure::new)?;
     if !settings.kubeconfig_pregenerated {
-        kubeconfig::write(&settings.generate_kubeconfig, &settings.url(address.port()), identity.certificate_pem())?;
-        log.info(
-            "writing webhook kubeconfig file",
-            &[("kubeconfigPath", settings.generate_kubeconfig.display().to_string().into())],
-        );
+        kubeconfig::write(&settings, address.port(), &identity, &log)?;
     }
 
     let transport = HttpsTransport::builder()
