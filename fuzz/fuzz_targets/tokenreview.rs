@@ -4,6 +4,7 @@
 #![no_main]
 
 #[path = "../../crates/k8s-aws-tokenreview/tests/law/mod.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
 mod law;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| law::tokenreview(data));

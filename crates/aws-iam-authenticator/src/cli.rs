@@ -96,7 +96,7 @@ pub(crate) struct ServerArgs {
     /// The port to listen on; 0 takes a free one [default: 21362]
     #[arg(long)]
     pub(crate) port: Option<u16>,
-    /// Where mappings come from, in order: MountedFile
+    /// Where mappings come from, in order: MountedFile, DynamicFile [default: MountedFile]
     #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
     pub(crate) backend_mode: Vec<String>,
 }

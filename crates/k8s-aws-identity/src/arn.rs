@@ -155,7 +155,7 @@ fn iam(resource: &str) -> Result<Principal, IdentityError> {
         let (path, name) = path_and_name(rest)?;
         return Ok(Principal::Role { path, name });
     }
-    Err(wrong("an IAM principal is `root`, `user/…` or `role/…`"))
+    Err(wrong("an IAM principal is `root`, `user/...` or `role/...`"))
 }
 
 fn sts(resource: &str) -> Result<Principal, IdentityError> {
@@ -175,7 +175,7 @@ fn sts(resource: &str) -> Result<Principal, IdentityError> {
             false => Err(wrong("not the name of a federated user")),
         };
     }
-    Err(wrong("an STS principal is `assumed-role/…` or `federated-user/…`"))
+    Err(wrong("an STS principal is `assumed-role/...` or `federated-user/...`"))
 }
 
 /// Splits `/path/name`; `rest` still has its first slash.

@@ -141,18 +141,20 @@ impl EndpointTable {
         Self { endpoints: vec![endpoint] }
     }
 
-    /// Adds the four hosts of a region that this build does not know; a region it knows is there already.
+    /// Adds the four hosts of a region, as far as they are not there already. The standard table has those of every
+    /// region that this build knows.
     ///
     /// # Errors
     /// [`IdentityError::RegionOfOtherPartition`] where the region is, by the built-in table or by an earlier call, one
     /// of another partition.
     pub fn add_region(&mut self, partition: Partition, region: &Region) -> Result<(), IdentityError> {
-        match self.endpoints.iter().find(|e| e.region() == region) {
-            Some(known) if known.partition() == partition => Ok(()),
-            Some(known) => Err(IdentityError::RegionOfOtherPartition { actual: known.partition() }),
-            None => {
+        let known = self.endpoints.iter().find(|e| e.region() == region).map(StsEndpoint::partition);
+        match Partition::of_region(region.as_str()).or(known) {
+            Some(actual) if actual != partition => Err(IdentityError::RegionOfOtherPartition { actual }),
+            _ => {
                 self.insert_region(partition, region);
                 self.endpoints.sort_unstable_by(|a, b| a.host().cmp(b.host()));
+                self.endpoints.dedup_by(|a, b| a.host() == b.host());
                 Ok(())
             }
         }

@@ -20,6 +20,9 @@ pub(crate) fn read<B: AsRef<[u8]>>(
     }
     let malformed = |problem| VerifyError::MalformedAnswer { status, problem };
     let json = json.ok_or(malformed("not one JSON object of content type application/json"))?;
+    if json.get("Error").is_some() {
+        return Err(malformed("an identity and an error at once"));
+    }
     let result = json.get("GetCallerIdentityResponse").and_then(|r| r.get("GetCallerIdentityResult"));
     let result = result.ok_or(malformed("no GetCallerIdentityResult"))?;
     let field = |name| result.get(name).and_then(Json::text);

@@ -12,20 +12,22 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub struct Call {
     token: Token,
-    cluster: ClusterId,
+    request: StsRequest,
     key: TokenKey,
 }
 
 impl Call {
-    pub(crate) fn new(token: Token, cluster: ClusterId, key: TokenKey) -> Self {
-        Self { token, cluster, key }
+    pub(crate) fn new(token: Token, cluster: ClusterId) -> Self {
+        let mut path_and_query = Zeroizing::new(String::with_capacity(token.path_and_query_len()));
+        token.write_path_and_query(&mut path_and_query);
+        let request = StsRequest { endpoint: token.endpoint().clone(), path_and_query, cluster };
+        let key = TokenKey::of(&request);
+        Self { token, request, key }
     }
 
     /// The request to send. Asking again gives the same request, for a retry.
     pub fn request(&self) -> StsRequest {
-        let mut path_and_query = Zeroizing::new(String::with_capacity(self.token.path_and_query_len()));
-        self.token.write_path_and_query(&mut path_and_query);
-        StsRequest { endpoint: self.token.endpoint().clone(), path_and_query, cluster: self.cluster.clone() }
+        self.request.clone()
     }
 
     /// What identities and calls in flight may be shared under.
@@ -40,7 +42,7 @@ impl Call {
 
     /// The cluster that is asked for.
     pub fn cluster(&self) -> &ClusterId {
-        &self.cluster
+        &self.request.cluster
     }
 
     /// Reads STS's answer.
@@ -71,6 +73,7 @@ impl Call {
 }
 
 /// A `GetCallerIdentity` request, ready to be sent. Its URL is a bearer secret: `Debug` leaves it out.
+#[derive(Clone)]
 pub struct StsRequest {
     endpoint: StsEndpoint,
     path_and_query: Zeroizing<String>,
@@ -118,17 +121,28 @@ impl fmt::Debug for StsRequest {
     }
 }
 
-/// What an answer of STS is about: partition, cluster, and the SHA-256 of the token. No secret; a key for maps.
+/// What an answer of STS is about: partition, cluster, and the SHA-256 of the request. No secret; a key for maps.
+///
+/// One signed request has very many token texts (its parameters may come in any order, its escapes in either letter case), and
+/// whoever holds one text can write the others. All of them have one key, so that they share one question to STS.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     partition: Partition,
     cluster: ClusterId,
-    token_sha256: [u8; 32],
+    request_sha256: [u8; 32],
 }
 
 impl TokenKey {
-    pub(crate) fn new(partition: Partition, cluster: &ClusterId, token: &[u8]) -> Self {
-        Self { partition, cluster: cluster.clone(), token_sha256: Sha256::digest(token).into() }
+    fn of(request: &StsRequest) -> Self {
+        let mut hash = Sha256::new();
+        // The path begins with a slash, which no host has: no two requests are the same bytes here.
+        hash.update(request.endpoint.host());
+        hash.update(request.path_and_query.as_bytes());
+        Self {
+            partition: request.endpoint.partition(),
+            cluster: request.cluster.clone(),
+            request_sha256: hash.finalize().into(),
+        }
     }
 }
 

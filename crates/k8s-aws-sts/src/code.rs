@@ -57,10 +57,12 @@ pub(crate) fn classify(status: u16, code: Option<&str>) -> VerifyError {
         (429, _) => VerifyError::Throttled { status },
         (500..=599, _) => VerifyError::Unavailable { status },
         (400..=499, Some(code)) if is_unavailable(code) => VerifyError::Unavailable { status },
-        (400..=499, Some(code)) => match rejection(code) {
+        // The statuses that STS rejects with; a proxy's 407 that looks like STS's error is no verdict on a token.
+        (400 | 401 | 403, Some(code)) => match rejection(code) {
             Some(rejection) => VerifyError::Rejected { rejection },
             None => malformed("an error code that this request does not get from STS"),
         },
+        (400..=499, Some(_)) => malformed("an STS error with a status that STS does not give it"),
         (400..=499, None) => malformed("not an STS error in JSON"),
         (300..=399, _) => malformed("a redirect, which STS does not send"),
         _ => malformed("a status that STS does not send"),

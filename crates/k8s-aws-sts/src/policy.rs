@@ -1,4 +1,4 @@
-use crate::{Call, ClusterId, MAX_SKEW, Partition, Region, TokenKey, VerifyError};
+use crate::{Call, ClusterId, MAX_SKEW, Partition, Region, VerifyError};
 use k8s_aws_identity::{EndpointTable, IdentityError};
 use k8s_aws_token::{TOKEN_LIFETIME, Token};
 use std::time::{Duration, SystemTime};
@@ -69,8 +69,7 @@ impl Verifier {
     /// [`VerifyError::Token`], [`VerifyError::WrongPartition`], [`VerifyError::TokenExpired`] or
     /// [`VerifyError::TokenNotYetValid`]; all of [class](crate::ErrorClass) `Refused`.
     pub fn begin(&self, token: impl AsRef<[u8]>, cluster: &ClusterId, now: SystemTime) -> Result<Call, VerifyError> {
-        let text = token.as_ref();
-        let token = Token::decode(text, &self.policy.endpoints)?;
+        let token = Token::decode(token, &self.policy.endpoints)?;
         let actual = token.endpoint().partition();
         if actual != self.policy.partition {
             return Err(VerifyError::WrongPartition { actual, expected: self.policy.partition });
@@ -84,7 +83,6 @@ impl Verifier {
             }
             Err(_) => {}
         }
-        let key = TokenKey::new(actual, cluster, text);
-        Ok(Call::new(token, cluster.clone(), key))
+        Ok(Call::new(token, cluster.clone()))
     }
 }

@@ -23,12 +23,10 @@ use crate::{CLUSTER_ID_HEADER, MAX_EXPIRES, TOKEN_PREFIX};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use k8s_aws_identity::{AmzDate, EndpointKind, Partition, StsEndpoint};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::time::{Duration, SystemTime};
 
 /// The last second of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const WORD: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz_";
 
 /// A token text out of a fuzzer's bytes. It is nobody's: its signature is random.
@@ -177,10 +175,13 @@ fn characters(u: &mut Unstructured<'_>, alphabet: &[u8], len: usize) -> Result<S
 /// As Signature Version 4 writes it, or with its escapes in lower case.
 fn escaped(u: &mut Unstructured<'_>, value: &str) -> Result<String> {
     let lower = u.ratio(1, 4)?;
-    let pieces = utf8_percent_encode(value, ESCAPED);
-    Ok(pieces
-        .map(|piece| if lower && piece.starts_with('%') { piece.to_ascii_lowercase() } else { piece.to_owned() })
-        .collect())
+    let escape = |byte: u8| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ if lower => format!("%{byte:02x}"),
+        _ => format!("%{byte:02X}"),
+    };
+    Ok(value.bytes().map(escape).collect())
 }
 
 fn mutate_origin(u: &mut Unstructured<'_>, origin: &mut String) -> Result<()> {

@@ -27,10 +27,16 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// Serves until the program is told to stop, and then until the requests under way are answered.
-pub(super) async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, routes: Arc<Routes>, log: &Arc<Log>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    routes: Arc<Routes>,
+    stop: impl Future<Output = &'static str>,
+    log: &Arc<Log>,
+) {
     let acceptor = TlsAcceptor::from(tls);
     let graceful = Arc::new(GracefulShutdown::new());
-    let mut stop = std::pin::pin!(told_to_stop());
+    let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             signal = &mut stop => {
@@ -126,17 +132,20 @@ pub(super) async fn spawn_health(
     }))
 }
 
-/// Ends with the name of the signal that told the program to stop.
-async fn told_to_stop() -> &'static str {
+/// Ends with the name of the signal that tells the program to stop. Signals are taken from this call on; one before it would
+/// end the program at once, with requests under way.
+pub(super) fn told_to_stop() -> impl Future<Output = &'static str> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        {
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    };
+    async move {
+        #[cfg(unix)]
+        if let (Ok(mut terminate), Ok(mut interrupt)) = signals {
             return tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" };
         }
+        let _ = tokio::signal::ctrl_c().await;
+        "interrupt"
     }
-    let _ = tokio::signal::ctrl_c().await;
-    "interrupt"
 }

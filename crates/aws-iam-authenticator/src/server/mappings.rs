@@ -1,31 +1,49 @@
 //! The mappings that are in force, and how they are replaced.
 
 use super::metrics::Metrics;
-use crate::{Level, Log};
-use k8s_aws_auth::mapping::{Backend, BackendMode, Finding, Options, ServerConfig, Severity, Snapshot};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use crate::{Failure, Level, Log};
+use k8s_aws_auth::mapping::{
+    BackendMode, BackendModeFile, Document, DynamicFile, Engine, Finding, Options, ServerConfig, Severity, Snapshot,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The mappings as they are now. Readers get a snapshot, which stays as it is; a change replaces the whole.
 pub(super) struct Mappings {
     sso_role_match: bool,
-    /// What the configuration file last said, for the lists that a newer version of it garbles.
-    last: Mutex<ServerConfig>,
+    strict_user_ids: bool,
+    /// The chain of backends as it is configured.
+    configured: Vec<BackendMode>,
+    state: Mutex<State>,
     current: RwLock<Snapshot>,
     metrics: Arc<Metrics>,
 }
 
+struct State {
+    engine: Engine,
+    /// What the configuration file last said, for what a newer version of it garbles.
+    config: ServerConfig,
+    modes: Vec<BackendMode>,
+}
+
+/// The backends that this version has.
+pub(super) fn available(mode: BackendMode) -> bool {
+    matches!(mode, BackendMode::MountedFile | BackendMode::DynamicFile)
+}
+
 impl Mappings {
-    /// The mappings of a configuration file. What is odd about them goes to the log.
+    /// The mappings of a configuration file; other backends have not told theirs yet.
     pub(super) fn new(
         config: ServerConfig,
-        sso_role_match: bool,
+        configured: Vec<BackendMode>,
+        (sso_role_match, strict_user_ids): (bool, bool),
         metrics: Arc<Metrics>,
-        path: &str,
-        log: &Log,
     ) -> Self {
-        let current = RwLock::new(snapshot(&config, sso_role_match));
-        let mappings = Self { sso_role_match, last: Mutex::new(config), current, metrics };
-        mappings.report(path, log);
+        let mut engine = Engine::new(configured.clone(), options(&config, sso_role_match));
+        engine.load(BackendMode::MountedFile, config.document.clone());
+        let current = RwLock::new(engine.snapshot());
+        let state = Mutex::new(State { engine, config, modes: configured.clone() });
+        let mappings = Self { sso_role_match, strict_user_ids, configured, state, current, metrics };
+        mappings.publish(&mappings.state());
         mappings
     }
 
@@ -35,42 +53,88 @@ impl Mappings {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What is odd about the configuration file goes to the log.
+    pub(super) fn report_config(&self, path: &str, log: &Log) {
+        let state = self.state();
+        report(state.config.document.findings().iter().chain(&state.config.findings), path, log);
+    }
+
     /// Takes over what the configuration file says now: entry by entry, and of lists that cannot be read the last good ones.
-    pub(super) fn load(&self, text: &str, path: &str, log: &Log) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = ServerConfig::parse(text).keeping(&last);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot(&last, self.sso_role_match);
-        drop(last);
-        self.report(path, log);
+    pub(super) fn load_config(&self, text: &str, path: &str, log: &Log) {
+        let mut state = self.state();
+        state.config = ServerConfig::parse(text).keeping(&state.config);
+        let (options, document) = (options(&state.config, self.sso_role_match), state.config.document.clone());
+        state.engine.set_options(options);
+        state.engine.load(BackendMode::MountedFile, document);
+        self.publish(&state);
+        drop(state);
+        self.report_config(path, log);
     }
 
-    fn report(&self, path: &str, log: &Log) {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let findings: Vec<&Finding> = last.document.findings().iter().chain(&last.findings).collect();
-        self.metrics.set_mapping_findings(findings.len());
-        for finding in findings {
-            write(log, path, finding);
+    /// Takes over what the dynamic file says now; a file that was deleted maps nobody.
+    pub(super) fn load_dynamic_file(&self, text: Option<&str>, path: &str, log: &Log) {
+        let file = text.map(|text| DynamicFile::parse(text, self.strict_user_ids));
+        if let Some(file) = &file {
+            report(file.document.findings().iter(), path, log);
+            if file.document.unreadable_lists().next().is_some() {
+                self.metrics.count_dynamic_file_failure();
+            }
         }
+        let mut state = self.state();
+        state.engine.load(BackendMode::DynamicFile, file.map_or_else(Document::empty, |file| file.document));
+        self.publish(&state);
+    }
+
+    /// Switches the chain of backends to what the backend-mode file says, or back to the configured one where there is none.
+    ///
+    /// # Errors
+    /// Where the file is not to be used; the chain stays as it is.
+    pub(super) fn load_backend_modes(&self, text: Option<&str>) -> Result<Vec<BackendMode>, Failure> {
+        let modes = match text {
+            Some(text) => BackendModeFile::parse(text).map_err(Failure::new)?.modes,
+            None => self.configured.clone(),
+        };
+        if let Some(mode) = modes.iter().find(|mode| !available(**mode)) {
+            return Err(Failure::new(format!("the backend {mode} is not available in this version")));
+        }
+        let mut state = self.state();
+        state.engine.set_modes(modes.iter().copied());
+        state.modes.clone_from(&modes);
+        self.publish(&state);
+        Ok(modes)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, state: &State) {
+        let snapshot = state.engine.snapshot();
+        self.metrics.set_mapping_findings(snapshot.findings().count() + state.config.findings.len());
+        let dynamic = state.modes.contains(&BackendMode::DynamicFile);
+        self.metrics.set_dynamic_file(dynamic && state.modes.len() > 1, dynamic && state.modes.len() == 1);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
     }
 }
 
-fn snapshot(config: &ServerConfig, sso_role_match: bool) -> Snapshot {
-    let options = Options { sso_role_match, reserved: config.reserved.clone() };
-    Snapshot::new([Backend::synced(BackendMode::MountedFile, config.document.clone())], options)
+fn options(config: &ServerConfig, sso_role_match: bool) -> Options {
+    Options { sso_role_match, reserved: config.reserved.clone() }
 }
 
-fn write(log: &Log, path: &str, finding: &Finding) {
-    let level = match finding.severity {
-        Severity::Hint => Level::Debug,
-        Severity::Warning => Level::Warning,
-        _ => Level::Error,
-    };
-    let at = finding.span.map(|span| span.start).unwrap_or_default();
-    let fields = [
-        ("code", finding.code.as_str().into()),
-        ("column", u64::from(at.column).into()),
-        ("file", path.into()),
-        ("line", u64::from(at.line).into()),
-    ];
-    log.write(level, &finding.message, &fields);
+fn report<'a>(findings: impl Iterator<Item = &'a Finding>, path: &str, log: &Log) {
+    for finding in findings {
+        let level = match finding.severity {
+            Severity::Hint => Level::Debug,
+            Severity::Warning => Level::Warning,
+            _ => Level::Error,
+        };
+        let at = finding.span.map(|span| span.start).unwrap_or_default();
+        let fields = [
+            ("code", finding.code.as_str().into()),
+            ("column", u64::from(at.column).into()),
+            ("file", path.into()),
+            ("line", u64::from(at.line).into()),
+        ];
+        log.write(level, &finding.message, &fields);
+    }
 }

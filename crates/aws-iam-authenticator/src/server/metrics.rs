@@ -2,6 +2,7 @@
 //!
 //! Every label value is one of a list that is known beforehand: no client can add one.
 
+use k8s_aws_auth::identity::{EndpointKind, StsEndpoint};
 use k8s_aws_auth::sts::{ErrorClass, TransportFailure, VerifyError};
 use k8s_aws_auth::{Event, Observer, Outcome, Why};
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
@@ -47,6 +48,9 @@ pub(super) struct Metrics {
     decisions: Family<Reason, Counter>,
     identities_remembered: Counter,
     mapping_findings: Gauge,
+    dynamic_file_failures: Counter,
+    dynamic_file_enabled: Gauge,
+    dynamic_file_only: Gauge,
 }
 
 impl Metrics {
@@ -60,6 +64,9 @@ impl Metrics {
             decisions: Family::default(),
             identities_remembered: Counter::default(),
             mapping_findings: Gauge::default(),
+            dynamic_file_failures: Counter::default(),
+            dynamic_file_enabled: Gauge::default(),
+            dynamic_file_only: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         // The library adds `_total` to the name of a counter.
@@ -82,11 +89,35 @@ impl Metrics {
             "Entries of the mappings that are ignored or doubtful",
             metrics.mapping_findings.clone(),
         );
+        registry.register(
+            "dynamicfile_failures",
+            "Versions of the dynamic file that cannot be read",
+            metrics.dynamic_file_failures.clone(),
+        );
+        registry.register(
+            "dynamic_file_enabled",
+            "Whether the dynamic file is one of several backends",
+            metrics.dynamic_file_enabled.clone(),
+        );
+        registry.register(
+            "dynamic_file_only",
+            "Whether the dynamic file is the only backend",
+            metrics.dynamic_file_only.clone(),
+        );
         metrics
     }
 
     pub(super) fn set_mapping_findings(&self, findings: usize) {
         self.mapping_findings.set(i64::try_from(findings).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn set_dynamic_file(&self, enabled: bool, only: bool) {
+        self.dynamic_file_enabled.set(enabled.into());
+        self.dynamic_file_only.set(only.into());
+    }
+
+    pub(super) fn count_dynamic_file_failure(&self) {
+        self.dynamic_file_failures.inc();
     }
 
     /// All of them, as text.
@@ -107,11 +138,11 @@ impl Observer for Metrics {
     fn observe(&self, event: Event<'_>) {
         match event {
             Event::StsAnswered { endpoint, status, .. } => {
-                let labels = StsResponse { ResponseCode: status, StsRegion: endpoint.region().to_string() };
+                let labels = StsResponse { ResponseCode: status, StsRegion: region(endpoint) };
                 self.sts_responses.get_or_create(&labels).inc();
             }
             Event::StsFailed { endpoint, failure, .. } if failure != TransportFailure::NotAsked => {
-                let labels = StsRegion { StsRegion: endpoint.region().to_string() };
+                let labels = StsRegion { StsRegion: region(endpoint) };
                 self.sts_connection_failures.get_or_create(&labels).inc();
             }
             Event::IdentityRemembered { .. } => {
@@ -119,12 +150,20 @@ impl Observer for Metrics {
             }
             Event::Malformed { reason, took, .. } => self.decided("malformed_request", reason, took),
             Event::StsThrottled { endpoint } => {
-                let labels = StsRegion { StsRegion: endpoint.region().to_string() };
+                let labels = StsRegion { StsRegion: region(endpoint) };
                 self.sts_throttling.get_or_create(&labels).inc();
             }
             Event::Decided { outcome, took } => self.decided(result(outcome), outcome.reason(), took),
             _ => {}
         }
+    }
+}
+
+/// The Go program's word for where an endpoint is.
+fn region(endpoint: &StsEndpoint) -> String {
+    match endpoint.kind() {
+        EndpointKind::Global => "global".to_owned(),
+        _ => endpoint.region().to_string(),
     }
 }
 

@@ -41,10 +41,11 @@ pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Ar
     let metrics = Arc::new(Metrics::new());
     let file = configuration.file.as_ref();
     let config = file.map_or_else(|| ServerConfig::parse(""), |file| ServerConfig::from_tree(&file.tree));
-    let config_file = file.map(|file| (file.path.clone(), reload::hash(&Some(file.text.as_bytes()))));
+    let config_file = file.map(|file| (file.path.clone(), reload::hash(&[Some(file.text.clone().into_bytes())])));
     let shown = file.map(|file| file.path.display().to_string()).unwrap_or_default();
-    let sso_role_match = configuration.features.sso_role_match;
-    let mappings = Arc::new(Mappings::new(config, sso_role_match, metrics.clone(), &shown, &log));
+    let how = (configuration.features.sso_role_match, settings.strict_user_ids);
+    let mappings = Arc::new(Mappings::new(config, settings.backend_modes.clone(), how, metrics.clone()));
+    mappings.report_config(&shown, &log);
     // The one place that chooses cryptography; a second choice in the same process (a test) leaves the first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -88,19 +89,13 @@ async fn serve(
         .build();
     let webhook = Webhook::new(driver, settings.cluster_id.clone()).with_audiences(settings.audiences.clone());
     let health = listener::spawn_health(settings.health_address, &mappings, &log).await;
-    let (config_file, loaded) = config_file.unzip();
-    let reload = Reload {
-        config_file,
-        loaded,
-        settings: settings.clone(),
-        mappings: mappings.clone(),
-        certificate: certificate.clone(),
-        log: log.clone(),
-    };
+    let reload = Reload::new(config_file, &settings, &mappings, &certificate, &log);
     let reload = tokio::spawn(reload.run());
     let routes = Arc::new(Routes { webhook, mappings, metrics, log: log.clone() });
+    // Before the line that says so: who reads it may send a signal at once.
+    let stop = listener::told_to_stop();
     log.info("listening", &[("address", address.to_string().into()), ("path", "/authenticate".into())]);
-    listener::serve(listener, certificate.config(), routes, &log).await;
+    listener::serve(listener, certificate.config(), routes, stop, &log).await;
     reload.abort();
     if let Some(health) = health {
         health.abort();

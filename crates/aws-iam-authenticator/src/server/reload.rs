@@ -1,4 +1,5 @@
-//! Taking over changed files while the server runs: the mappings of the configuration file, and the certificate.
+//! Taking over files as they change while the server runs: the mappings of the configuration file, the dynamic file, the
+//! backend-mode file, and the certificate.
 //!
 //! What cannot be taken over changes nothing: the last good state stays, and the log says so.
 
@@ -13,29 +14,72 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(super) struct Reload {
-    pub(super) config_file: Option<PathBuf>,
-    /// The [`hash`] of the configuration file as it was when the program started.
-    pub(super) loaded: Option<u64>,
-    pub(super) settings: Arc<Settings>,
-    pub(super) mappings: Arc<Mappings>,
-    pub(super) certificate: Arc<ServingCertificate>,
-    pub(super) log: Arc<Log>,
+/// Files whose changes are taken over together, and what was last read of them.
+struct Source {
+    what: What,
+    files: Vec<PathBuf>,
+    /// The [`hash`] of the contents that are in force: one of the files is a key, which has no business in memory here.
+    in_force: Option<u64>,
 }
 
-/// What was last read, so that an event that changed nothing does nothing. Hashes of it: one of the files is a key.
-#[derive(Default)]
-struct Seen {
-    config: Option<u64>,
-    pair: Option<u64>,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Config,
+    DynamicFile,
+    BackendModes,
+    Certificate,
+}
+
+pub(super) struct Reload {
+    sources: Vec<Source>,
+    settings: Arc<Settings>,
+    mappings: Arc<Mappings>,
+    certificate: Arc<ServingCertificate>,
+    log: Arc<Log>,
+    /// Listened for from the start: until then SIGHUP would end the program.
+    hang_up: HangUp,
 }
 
 impl Reload {
+    /// `config_file` comes with the [`hash`] of what was read when the program started. The dynamic file and the backend-mode
+    /// file are read here for the first time.
+    pub(super) fn new(
+        config_file: Option<(PathBuf, u64)>,
+        settings: &Arc<Settings>,
+        mappings: &Arc<Mappings>,
+        certificate: &Arc<ServingCertificate>,
+        log: &Arc<Log>,
+    ) -> Self {
+        let mut sources = Vec::new();
+        let mut add = |what, files, in_force| sources.push(Source { what, files, in_force });
+        if let Some((path, loaded)) = config_file {
+            add(What::Config, vec![path], Some(loaded));
+        }
+        if let Some(path) = &settings.dynamic_file {
+            add(What::DynamicFile, vec![path.clone()], None);
+        }
+        if let Some(path) = &settings.backend_mode_file {
+            add(What::BackendModes, vec![path.clone()], None);
+        }
+        let pair = certificate::paths(settings).to_vec();
+        let served = hash(&read(&pair));
+        add(What::Certificate, pair, Some(served));
+        let mut reload = Self {
+            sources,
+            settings: settings.clone(),
+            mappings: mappings.clone(),
+            certificate: certificate.clone(),
+            log: log.clone(),
+            hang_up: HangUp::new(),
+        };
+        // Before the first login is answered: what is there counts from the start.
+        reload.look();
+        reload
+    }
+
     /// Runs for ever: looks at the files when something happened near them, and when told to by SIGHUP.
-    pub(super) async fn run(self) {
-        let [certificate, key] = certificate::paths(&self.settings);
-        let files = self.config_file.iter().cloned().chain([certificate, key]).collect();
-        let mut seen = Seen { config: self.loaded, pair: Some(hash(&self.read_pair())) };
+    pub(super) async fn run(mut self) {
+        let files = self.sources.iter().flat_map(|source| source.files.clone()).collect();
         let mut watch = match Watch::new(files) {
             Ok(watch) => Some(watch),
             Err(error) => {
@@ -44,48 +88,73 @@ impl Reload {
                 None
             }
         };
-        // Before there was a watch something may have changed already.
-        self.look(&mut seen);
-        let mut hang_up = HangUp::new();
         loop {
+            // Before there was a watch something may have changed already.
+            self.look();
+            let changed = async {
+                match &mut watch {
+                    Some(watch) => watch.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                () = async { match &mut watch { Some(watch) => watch.changed().await, None => std::future::pending().await } } => {}
-                () = hang_up.received() => {
+                () = changed => {}
+                () = self.hang_up.received() => {
                     self.log.info("reloading", &[("signal", "SIGHUP".into())]);
-                    seen = Seen::default();
+                    self.sources.iter_mut().for_each(|source| source.in_force = None);
                 }
             }
-            self.look(&mut seen);
         }
     }
 
     /// Takes over what is other than it was.
-    fn look(&self, seen: &mut Seen) {
-        if let Some(path) = &self.config_file {
-            let config = fs::read(path).ok();
-            if seen.config.replace(hash(&config)) != Some(hash(&config)) {
-                self.take_config(&path.display().to_string(), config.as_deref());
+    fn look(&mut self) {
+        let mut sources = std::mem::take(&mut self.sources);
+        for source in &mut sources {
+            let mut contents = read(&source.files);
+            let found = hash(&contents);
+            // A dynamic file that was never there is not read yet, rather than one that maps nobody.
+            let awaited = source.what == What::DynamicFile && source.in_force.is_none() && contents == [None];
+            if source.in_force != Some(found) && !awaited {
+                source.in_force = Some(found);
+                let content = contents.swap_remove(0);
+                match source.what {
+                    What::Certificate => self.take_certificate(),
+                    what => self.take_document(what, &source.files[0].display().to_string(), content),
+                }
             }
         }
-        let pair = hash(&self.read_pair());
-        if seen.pair.replace(pair) != Some(pair) {
-            self.take_certificate();
-        }
+        self.sources = sources;
     }
 
-    fn read_pair(&self) -> [Option<Vec<u8>>; 2] {
-        certificate::paths(&self.settings).map(|path| fs::read(path).ok())
-    }
-
-    fn take_config(&self, path: &str, content: Option<&[u8]>) {
+    fn take_document(&self, what: What, path: &str, content: Option<Vec<u8>>) {
         let file = [("file", path.into())];
-        match content.map(std::str::from_utf8) {
-            Some(Ok(text)) => {
-                self.mappings.load(text, path, &self.log);
+        let Ok(text) = content.map(String::from_utf8).transpose() else {
+            return self.log.error("the file is not UTF-8; what it last said stays", &file);
+        };
+        match (what, text) {
+            (What::Config, None) => {
+                self.log.error("the configuration file cannot be read; its last mappings stay", &file);
+            }
+            (What::Config, Some(text)) => {
+                self.mappings.load_config(&text, path, &self.log);
                 self.log.info("reloaded the mappings of the configuration file", &file);
             }
-            Some(Err(_)) => self.log.error("the configuration file is not UTF-8; its last mappings stay", &file),
-            None => self.log.error("the configuration file cannot be read; its last mappings stay", &file),
+            (What::DynamicFile, text) => {
+                self.mappings.load_dynamic_file(text.as_deref(), path, &self.log);
+                let there = text.is_some();
+                self.log.info(if there { "loaded the dynamic file" } else { "the dynamic file was deleted" }, &file);
+            }
+            (_, text) => match self.mappings.load_backend_modes(text.as_deref()) {
+                Ok(modes) => {
+                    let modes: Vec<String> = modes.iter().map(ToString::to_string).collect();
+                    self.log.info("backend modes", &[("file", path.into()), ("modes", modes.as_slice().into())]);
+                }
+                Err(failure) => {
+                    let fields = [("error", failure.to_string().into()), ("file", path.into())];
+                    self.log.error("the backend-mode file is not used; the backends stay as they are", &fields);
+                }
+            },
         }
     }
 
@@ -98,19 +167,22 @@ impl Reload {
             Ok(()) => self.log.info("reloaded the certificate", &[]),
             // The other half of the pair may be on its way; then the next event takes both.
             Err(failure) => {
-                self.log.error(
-                    "the certificate is not taken over; the last one stays",
-                    &[("error", failure.to_string().into())],
-                );
+                let fields = [("error", failure.to_string().into())];
+                self.log.error("the certificate is not taken over; the last one stays", &fields);
             }
         }
     }
 }
 
+/// The contents of files; nothing for one that is not there.
+fn read(files: &[PathBuf]) -> Vec<Option<Vec<u8>>> {
+    files.iter().map(|path| fs::read(path).ok()).collect()
+}
+
 /// Tells contents apart; nobody gains by making two of them alike.
-pub(super) fn hash(content: &impl Hash) -> u64 {
+pub(super) fn hash(contents: &[Option<Vec<u8>>]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    content.hash(&mut hasher);
+    contents.hash(&mut hasher);
     hasher.finish()
 }
 

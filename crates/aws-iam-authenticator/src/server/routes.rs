@@ -40,7 +40,11 @@ impl Routes {
                 answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
                 answer
             }
-            "/metrics" => health::plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n".to_owned()),
+            "/metrics" => {
+                let mut answer = health::plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n".to_owned());
+                answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+                answer
+            }
             _ => health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned()),
         }
     }

@@ -1,9 +1,11 @@
 //! The server's settings: flags over the `server` section of the configuration file over defaults.
 
+use super::mappings;
 use crate::Failure;
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use k8s_aws_auth::identity::{AccountId, ClusterId, Partition, Region};
+use k8s_aws_auth::mapping::{BackendMode, parse_modes};
 use k8s_aws_auth::tokenreview::Audiences;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +24,14 @@ pub(super) struct Settings {
     pub(super) kubeconfig_pregenerated: bool,
     pub(super) scrubbed_accounts: Vec<AccountId>,
     pub(super) audiences: Audiences,
+    /// The chain of backends.
+    pub(super) backend_modes: Vec<BackendMode>,
+    /// The file of the backend `DynamicFile`.
+    pub(super) dynamic_file: Option<PathBuf>,
+    /// Whether entries of the dynamic file are found by user id.
+    pub(super) strict_user_ids: bool,
+    /// The file that switches the chain of backends at run time.
+    pub(super) backend_mode_file: Option<PathBuf>,
     /// Regions newer than this build whose STS endpoints are accepted too.
     pub(super) regions: Vec<Region>,
     /// How long STS is not asked again about a token that it vouched for.
@@ -37,8 +47,12 @@ impl Settings {
             let configured = || configuration.text(&["server", key]).map(PathBuf::from);
             flag.clone().or_else(configured).unwrap_or_else(|| default.into())
         };
-        check_backends(arguments, configuration)?;
+        let backend_modes = backend_modes(arguments, configuration)?;
         Ok(Self {
+            dynamic_file: dynamic_file(configuration, &backend_modes)?,
+            strict_user_ids: boolean(configuration, "dynamicfileUserIDStrict")?,
+            backend_mode_file: configuration.text(&["server", "dynamicBackendModePath"]).map(PathBuf::from),
+            backend_modes,
             cluster_id: configuration.cluster_id()?,
             partition: Partition::parse(&text(&arguments.partition, "partition", "aws")).map_err(Failure::new)?,
             address: text(&arguments.address, "address", "127.0.0.1"),
@@ -136,15 +150,31 @@ fn scrubbed_accounts(configuration: &Configuration) -> Result<Vec<AccountId>, Fa
     accounts.iter().map(parse).collect()
 }
 
-/// The mounted file is the one backend of this version.
-fn check_backends(arguments: &ServerArgs, configuration: &Configuration) -> Result<(), Failure> {
-    let modes = match arguments.backend_mode.is_empty() {
+/// The chain of backends, in the order in which they are asked.
+fn backend_modes(arguments: &ServerArgs, configuration: &Configuration) -> Result<Vec<BackendMode>, Failure> {
+    let mut modes = match arguments.backend_mode.is_empty() {
         true => configuration.texts(&["server", "backendMode"]),
         false => arguments.backend_mode.clone(),
     };
-    match modes.iter().find(|mode| !matches!(mode.as_str(), "MountedFile" | "File")) {
-        None => Ok(()),
-        Some(mode) => Err(Failure::new(format!("backend mode {mode:?} is not available in this version"))
+    if modes.is_empty() {
+        modes.push(BackendMode::MountedFile.to_string());
+    }
+    let modes = parse_modes(modes.iter().map(|mode| mode.trim())).map_err(Failure::new)?;
+    match modes.iter().find(|mode| !mappings::available(**mode)) {
+        None => Ok(modes),
+        Some(mode) => Err(Failure::new(format!("backend mode {mode} is not available in this version"))
             .with_remedy("use --backend-mode MountedFile, with mapRoles and mapUsers in the configuration file")),
+    }
+}
+
+/// The file of the backend `DynamicFile`: the one is of no use without the other.
+fn dynamic_file(configuration: &Configuration, modes: &[BackendMode]) -> Result<Option<PathBuf>, Failure> {
+    let path = configuration.text(&["server", "dynamicfilepath"]).map(PathBuf::from);
+    match (modes.contains(&BackendMode::DynamicFile), path) {
+        (true, None) => Err(Failure::new("the backend DynamicFile has no file")
+            .with_remedy("set server.dynamicfilepath in the configuration file")),
+        (false, Some(_)) => Err(Failure::new("server.dynamicfilepath is set, but DynamicFile is no backend")
+            .with_remedy("add DynamicFile to --backend-mode, or remove dynamicfilepath")),
+        (_, path) => Ok(path),
     }
 }

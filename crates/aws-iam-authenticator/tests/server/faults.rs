@@ -234,8 +234,10 @@ fn what_only_looks_odd_is_no_fault() {
 #[test]
 fn a_proxy_that_is_not_there_is_an_error() {
     let fake = FakeAws::start().unwrap();
-    // A port that was free a moment ago, and that nobody listens on.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A port that is taken, so that nobody else gets it, and that nobody listens on.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = taken.local_addr().unwrap();
     let server = Program::new()
         .configured(MAPPINGS)
         .variable("HTTPS_PROXY", &format!("http://{gone}"))

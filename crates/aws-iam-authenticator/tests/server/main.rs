@@ -11,6 +11,7 @@ mod support;
 
 mod faults;
 mod files;
+mod metrics;
 mod principals;
 mod protection;
 mod rejections;

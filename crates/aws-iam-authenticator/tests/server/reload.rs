@@ -116,7 +116,7 @@ fn a_removal_takes_effect_and_a_bad_edit_costs_the_bad_entry() {
     alice_is_nobody(&server);
 
     fs::write(&file, [0xff, 0xfe, b'x']).unwrap();
-    server.lines_until(|line| line.message() == "the configuration file is not UTF-8; its last mappings stay");
+    server.lines_until(|line| line.message() == "the file is not UTF-8; what it last said stays");
     alice_is_nobody(&server);
 }
 
@@ -160,4 +160,91 @@ fn a_certificate_is_replaced_once_the_webhook_kubeconfig_trusts_it() {
     // The first client does not trust the new certificate: it still has the connection that it had before.
     alice_is(&server, "alice");
     assert_ne!(old, fs::read(program.kubeconfig()).unwrap());
+}
+
+/// A dynamic file in which `alice` is this user.
+fn dynamic(username: &str) -> String {
+    format!(
+        r#"{{"LastUpdatedDateTime": "1781526896", "Version": "1", "mapUsers":
+            [{{"userarn": "arn:aws:iam::111122223333:user/alice", "username": "{username}"}}]}}"#
+    )
+}
+
+fn message(text: &'static str) -> impl Fn(&Line) -> bool {
+    move |line| line.message() == text
+}
+
+#[test]
+fn the_dynamic_file_is_loaded_reloaded_and_emptied_by_its_deletion() {
+    let (fake, (_directory, file)) = (FakeAws::start().unwrap(), directory());
+    let program = Program::new()
+        .argument("--backend-mode=DynamicFile")
+        .configured(&format!("dynamicfilepath: {}", file.display()));
+    let server = program.start(&fake);
+    // A file that was never there has said nothing: nobody may remember a denial for it.
+    let reviewed = server.review(&server.token(&samples::user().credential, HOST));
+    reviewed.assert_error("not_synced", "no dynamic file yet");
+    assert_eq!(server.http.ask(http::Method::GET, "/readyz").status, 503);
+
+    fs::write(&file, dynamic("first")).unwrap();
+    server.lines_until(message("loaded the dynamic file"));
+    alice_is(&server, "first");
+    assert_eq!(server.http.ask(http::Method::GET, "/readyz").status, 200);
+
+    // Half of it is no version of it.
+    fs::write(&file, &dynamic("second")[..60]).unwrap();
+    server.lines_until(message("loaded the dynamic file"));
+    alice_is(&server, "first");
+
+    fs::write(&file, dynamic("third")).unwrap();
+    server.lines_until(message("loaded the dynamic file"));
+    alice_is(&server, "third");
+
+    fs::remove_file(&file).unwrap();
+    server.lines_until(message("the dynamic file was deleted"));
+    alice_is_nobody(&server);
+    let metrics = server.http.ask(http::Method::GET, "/metrics");
+    for line in ["aws_iam_authenticator_dynamicfile_failures_total 1", "aws_iam_authenticator_dynamic_file_only 1"] {
+        assert!(metrics.text().lines().any(|l| l == line), "{line} in {}", metrics.text());
+    }
+}
+
+#[test]
+fn the_chain_of_backends_is_switched_while_the_server_runs() {
+    let (fake, (directory, file)) = (FakeAws::start().unwrap(), directory());
+    let modes = directory.path().join("modes.json");
+    fs::write(&file, dynamic("dynamic")).unwrap();
+    let program = Program::new().argument("--backend-mode=MountedFile,DynamicFile").configured(&format!(
+        "dynamicfilepath: {}\ndynamicBackendModePath: {}\nmapUsers:\n- userarn: arn:aws:iam::111122223333:user/alice\n  \
+         username: mounted",
+        file.display(),
+        modes.display()
+    ));
+    let server = program.start(&fake);
+    alice_is(&server, "mounted");
+
+    fs::write(&modes, r#"{"backendMode": "DynamicFile MountedFile"}"#).unwrap();
+    server.lines_until(message("backend modes"));
+    alice_is(&server, "dynamic");
+
+    // What cannot be used changes nothing.
+    for bad in ["{", r#"{"backendMode": "CRD"}"#, r#"{"backendMode": "Dynamicfile"}"#] {
+        fs::write(&modes, bad).unwrap();
+        server.lines_until(message("the backend-mode file is not used; the backends stay as they are"));
+        alice_is(&server, "dynamic");
+    }
+
+    fs::remove_file(&modes).unwrap();
+    server.lines_until(message("backend modes"));
+    alice_is(&server, "mounted");
+}
+
+#[test]
+fn the_dynamic_file_and_its_backend_need_each_other() {
+    let without_file = Program::new().argument("--backend-mode=DynamicFile").refuses_to_start(None);
+    assert!(without_file.contains("set server.dynamicfilepath"), "{without_file}");
+    let without_backend = Program::new().configured("dynamicfilepath: /x").refuses_to_start(None);
+    assert!(without_backend.contains("add DynamicFile to --backend-mode"), "{without_backend}");
+    let twice = Program::new().argument("--backend-mode=MountedFile,File").refuses_to_start(None);
+    assert!(twice.contains("MountedFile"), "{twice}");
 }

@@ -180,6 +180,9 @@ fn both_ports_say_that_they_are_healthy() {
         let answer = server.http.ask(method, "/healthz");
         assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"));
     }
+    assert_eq!(server.http.ask(Method::GET, "/livez").text(), "ok");
+    let ready = server.http.ask(Method::GET, "/readyz");
+    assert_eq!((ready.status, ready.text()), (200, "ok\nbackend MountedFile: synced\n"));
     let plain = |request: &str| {
         let mut stream = TcpStream::connect(server.health).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

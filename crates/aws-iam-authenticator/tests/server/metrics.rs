@@ -1,0 +1,95 @@
+//! The metrics: the Go program's names and labels, counted as things happen, and no label that a client makes up.
+
+use crate::support::{HOST, Program, Server};
+use http::Method;
+use k8s_aws_fake::{FakeAws, Fault, samples};
+use std::collections::BTreeMap;
+
+const MAPPINGS: &str = "mapUsers:\n- userarn: arn:aws:iam::111122223333:user/alice\n  username: alice";
+
+/// The samples by name and labels.
+fn samples_of(server: &Server) -> BTreeMap<String, f64> {
+    let answer = server.http.ask(Method::GET, "/metrics");
+    assert_eq!(answer.status, 200);
+    let samples = answer.text().lines().filter(|line| !line.starts_with('#'));
+    samples
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+fn latency(result: &str) -> String {
+    format!("aws_iam_authenticator_authenticate_latency_seconds_count{{result=\"{result}\"}}")
+}
+
+#[test]
+fn what_happens_is_counted_under_the_go_programs_names() {
+    let fake = FakeAws::start().unwrap();
+    let server = Program::new().configured(MAPPINGS).start(&fake);
+    let (alice, carol) = (samples::user().credential, samples::assumed_role().credential);
+    let log_in = |host: &str| server.review(&server.token(&alice, host));
+    let faulty = |fault: Fault| {
+        let injected = fake.inject(fault.times(1));
+        drop(log_in(HOST));
+        assert_eq!(injected.hits(), 1);
+    };
+
+    log_in(HOST).assert_granted("alice");
+    log_in("sts.amazonaws.com").assert_granted("alice by the global endpoint");
+    server.review(&server.token(&carol, HOST)).assert_denied("not_mapped", "carol");
+    server.review("k8s-aws-v1.x").assert_denied("token_base64", "no token");
+    server.http.post("{}");
+    server.lines_until_decided();
+    faulty(Fault::throttling());
+    faulty(Fault::server_error(503));
+    faulty(Fault::error(403, "AccessDenied", "no"));
+    faulty(Fault::reset());
+
+    let counted = samples_of(&server);
+    let regional = "StsRegion=\"eu-central-1\"";
+    let mut wanted: Vec<(String, f64)> = [
+        ("success", 2.0),
+        ("uknown_user", 1.0),
+        ("invalid_token", 1.0),
+        ("malformed_request", 1.0),
+        ("sts_throttling", 1.0),
+        ("sts_error", 3.0),
+    ]
+    .map(|(result, count)| (latency(result), count))
+    .into();
+    for (name, labels, count) in [
+        ("sts_responses_total", format!("{{ResponseCode=\"200\",{regional}}}"), 2.0),
+        ("sts_responses_total", "{ResponseCode=\"200\",StsRegion=\"global\"}".to_owned(), 1.0),
+        ("sts_responses_total", format!("{{ResponseCode=\"400\",{regional}}}"), 1.0),
+        ("sts_responses_total", format!("{{ResponseCode=\"403\",{regional}}}"), 1.0),
+        ("sts_responses_total", format!("{{ResponseCode=\"503\",{regional}}}"), 1.0),
+        ("sts_connection_failures_total", format!("{{{regional}}}"), 1.0),
+        ("sts_throttling_total", format!("{{{regional}}}"), 1.0),
+    ] {
+        wanted.push((format!("aws_iam_authenticator_{name}{labels}"), count));
+    }
+    for (name, count) in wanted {
+        assert_eq!(counted.get(&name), Some(&count), "{name} in {counted:#?}");
+    }
+}
+
+#[test]
+fn no_client_makes_up_a_label() {
+    let fake = FakeAws::start().unwrap();
+    let server = Program::new().configured(MAPPINGS).start(&fake);
+    let names = |server: &Server| -> Vec<String> { samples_of(server).into_keys().collect() };
+    server.review("k8s-aws-v1.x").assert_denied("token_base64", "first");
+    let before = names(&server);
+    for number in 0..100 {
+        server.review(&format!("k8s-aws-v1.!{number}!")).assert_denied("token_base64", "another");
+    }
+    assert_eq!(names(&server), before);
+}
+
+#[test]
+fn metrics_are_read_and_not_written() {
+    let fake = FakeAws::start().unwrap();
+    let server = Program::new().configured(MAPPINGS).start(&fake);
+    let answer = server.http.ask(Method::POST, "/metrics");
+    assert_eq!((answer.status, answer.header("allow")), (405, "GET"));
+}
