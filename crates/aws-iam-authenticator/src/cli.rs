@@ -41,8 +41,23 @@ pub(crate) enum Command {
     Server(Box<ServerArgs>),
     /// Make certificate, key and webhook kubeconfig before the server runs
     Init(InitArgs),
+    /// Ask STS whose a token is, and say why not
+    Verify(VerifyArgs),
     /// Print the version
     Version(VersionArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The token; - reads it from standard input
+    #[arg(long, short = 't', allow_hyphen_values = true)]
+    pub(crate) token: Option<String>,
+    /// The form of the answer: text, json or yaml
+    #[arg(long, short = 'o', value_name = "FORMAT")]
+    pub(crate) output: Option<String>,
+    /// The AWS partition of the caller [default: aws]
+    #[arg(long)]
+    pub(crate) partition: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,8 @@ mod features;
 mod log;
 mod server;
 mod token;
+mod transport;
+mod verify;
 
 pub use cli::Cli;
 pub use failure::Failure;
@@ -52,6 +54,10 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Token(arguments) => {
             let configuration = Configuration::load(&cli.global)?;
             token::run(&arguments, &configuration)
+        }
+        Command::Verify(arguments) => {
+            let configuration = Configuration::load(&cli.global)?;
+            verify::run(&arguments, &configuration)
         }
         Command::Init(arguments) => {
             let configuration = Configuration::load(&cli.global)?;

@@ -17,11 +17,11 @@ mod watch;
 
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
-use crate::{Failure, Log};
+use crate::{Failure, Log, transport};
 pub(crate) use init::init;
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
 use k8s_aws_auth::{Authenticator, Event, Observer, mapping::ServerConfig};
-use k8s_aws_auth_hyper::{HttpsTransport, TransportError};
+use k8s_aws_auth_hyper::TransportError;
 use k8s_aws_auth_tower::{Driver, IdentityCache, Webhook};
 use mappings::Mappings;
 use metrics::Metrics;
@@ -46,8 +46,7 @@ pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Ar
     let how = (configuration.features.sso_role_match, settings.strict_user_ids);
     let mappings = Arc::new(Mappings::new(config, settings.backend_modes.clone(), how, metrics.clone()));
     mappings.report_config(&shown, &log);
-    // The one place that chooses cryptography; a second choice in the same process (a test) leaves the first.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    transport::choose_cryptography();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -73,10 +72,7 @@ async fn serve(
         kubeconfig::write(&settings, address.port(), &identity, &log)?;
     }
 
-    let transport = HttpsTransport::builder()
-        .from_env()
-        .and_then(k8s_aws_auth_hyper::Builder::build)
-        .map_err(|error| Failure::new(format!("cannot set up the connection to STS: {error}")))?;
+    let transport = transport::to_aws()?;
     let policy = settings.regions.iter().try_fold(Policy::new(settings.partition), Policy::with_region);
     let policy = policy.map_err(|error| Failure::new(format!("server.stsRegions: {error}")))?;
     let authenticator =
