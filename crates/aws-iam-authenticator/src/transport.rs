@@ -2,11 +2,16 @@
 
 use crate::Failure;
 use k8s_aws_auth_hyper::{Builder, HttpsTransport};
+use std::time::Duration;
+
+/// The longest that a call to STS may take: a review that waits for one ends within 10 s, before its API server gives up.
+const STS_LIMIT: Duration = Duration::from_secs(9);
 
 /// HTTPS as the environment says: `HTTPS_PROXY`, `NO_PROXY`, `AWS_CA_BUNDLE`, `SSL_CERT_FILE`.
 pub(crate) fn to_aws() -> Result<HttpsTransport, Failure> {
     choose_cryptography();
     HttpsTransport::builder()
+        .timeout(STS_LIMIT)
         .from_env()
         .and_then(Builder::build)
         .map_err(|error| Failure::new(format!("cannot set up the connection to STS: {error}")))

@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &VerifyArgs, configuration: &Configuration) -> Resu
         _ => return Err(Failure::new("no token was given").with_remedy("use --token TOKEN, or --token - to read one")),
     };
     let verifier = Verifier::new(Policy::new(partition));
-    let call = verifier.begin(token.trim(), &cluster, SystemTime::now()).map_err(explain)?;
+    let call = verifier.begin(token.trim(), &cluster, SystemTime::now()).map_err(|error| explain(&error))?;
 
     let transport = transport::to_aws()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &VerifyArgs, configuration: &Configuration) -> Resu
     let answer = runtime
         .block_on(transport.send(request))
         .map_err(|error| Failure::new(format!("could not verify the token: STS did not answer: {error}")))?;
-    let caller = call.finish(&answer).map_err(explain)?;
+    let caller = call.finish(&answer).map_err(|error| explain(&error))?;
     print(&render(&fields(&caller)))
 }
 
@@ -81,7 +81,7 @@ fn read_token() -> Result<String, Failure> {
     Ok(token)
 }
 
-fn explain(error: VerifyError) -> Failure {
+fn explain(error: &VerifyError) -> Failure {
     let failure = Failure::new(format!("could not verify the token: {} ({})", error, error.reason()));
     match error.class() {
         ErrorClass::Throttled | ErrorClass::Unavailable => failure.with_remedy("try again in a while"),

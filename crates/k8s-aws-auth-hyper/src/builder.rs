@@ -146,7 +146,7 @@ impl Builder {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(32)
-            // A request is sent once: what may be repeated is for the caller to decide.
+            // Nothing is sent twice: this is about requests that never left, because a kept connection had just ended.
             .retry_canceled_requests(true)
             .http1_max_buf_size(32 * 1024)
             .build(AwsConnector { tls: connector, limit: self.connect_timeout });

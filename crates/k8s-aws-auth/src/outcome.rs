@@ -35,7 +35,7 @@ impl Outcome {
 pub struct Authenticated {
     user: UserInfo,
     mapped: MappedUser,
-    caller: VerifiedCaller,
+    caller: Box<VerifiedCaller>,
     scrubbed: bool,
 }
 
@@ -57,7 +57,7 @@ impl Authenticated {
                 extra: extra(&caller),
             },
         };
-        Self { user, mapped, caller, scrubbed }
+        Self { user, mapped, caller: Box::new(caller), scrubbed }
     }
 
     /// The user as Kubernetes gets it: `uid` is `aws-iam-authenticator:<account>:<user id>`, and `extra` has `arn`,

@@ -1,6 +1,7 @@
 //! Rules of one document that are in each other's way.
 
 use crate::document::ReadList;
+use crate::entry::push;
 use crate::findings::{Code, Finding, quoted};
 use crate::index::{Index, RuleId, rule};
 use crate::pattern::ArnPattern;
@@ -23,13 +24,15 @@ pub(crate) fn within(lists: &[ReadList], index: &Index, strict_user_ids: bool, f
             match &rule.subject {
                 Subject::Arn(exact) => {
                     let winner = index.exact.get(&exact.key).and_then(|id| self::rule(lists, *id));
-                    findings.extend(winner.and_then(|w| lost_exact(rule, exact.has_path, w)));
+                    if let Some(finding) = winner.and_then(|w| lost_exact(rule, exact.has_path, w)) {
+                        push(findings, finding);
+                    }
                     if exact.has_path && winner.is_some_and(|w| w.place == rule.place) {
                         let message = format!(
                             "{} has a path; it matches the role of that name in the account, whatever its path",
                             quoted(&exact.text)
                         );
-                        findings.push(about(&rule.place, Code::RolePath, message));
+                        push(findings, about(&rule.place, Code::RolePath, message));
                     }
                 }
                 Subject::Sso(role) => {
@@ -39,7 +42,7 @@ pub(crate) fn within(lists: &[ReadList], index: &Index, strict_user_ids: bool, f
                             "{} is for the same permission set and comes later; this one never matches",
                             refer(&winner.place)
                         );
-                        findings.push(about(&rule.place, Code::Shadowed, message));
+                        push(findings, about(&rule.place, Code::Shadowed, message));
                     }
                 }
                 _ => {}
@@ -91,7 +94,7 @@ fn user_ids(lists: &[ReadList], index: &Index, findings: &mut Vec<Finding>) {
             rule.user_id.as_deref().and_then(|id| index.user_ids.get(id)).and_then(|id| self::rule(lists, *id));
         if let Some(winner) = winner.filter(|w| w.place != rule.place) {
             let message = format!("{} has the same `userid` and wins; this one never matches", refer(&winner.place));
-            findings.push(about(&rule.place, Code::DuplicateUserId, message));
+            push(findings, about(&rule.place, Code::DuplicateUserId, message));
         }
     }
     lists.iter().for_each(|read| accounts(read, findings));
@@ -102,7 +105,7 @@ fn accounts(read: &ReadList, findings: &mut Vec<Finding>) {
     for account in &read.entries.accounts {
         if let Some(first) = seen.insert(account.account, &account.place) {
             let message = format!("the account is listed already: {}", refer(first));
-            findings.push(about(&account.place, Code::DuplicateAccount, message));
+            push(findings, about(&account.place, Code::DuplicateAccount, message));
         }
     }
 }
@@ -135,7 +138,7 @@ fn overlaps(lists: &[ReadList], index: &Index, findings: &mut Vec<Finding>) {
                     "{} comes first and matches everybody whom this one matches; this one never does",
                     refer(&other.place)
                 );
-                findings.push(about(&rule.place, Code::Shadowed, message));
+                push(findings, about(&rule.place, Code::Shadowed, message));
                 break;
             }
             if pairs > MAX_PAIRS {
@@ -171,7 +174,7 @@ fn overlaps(lists: &[ReadList], index: &Index, findings: &mut Vec<Finding>) {
         let Some(rule) = rule(lists, id) else { continue };
         let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
         let message = format!("{first}{others} would match here too; exact rules win");
-        findings.push(about(&rule.place, Code::Overlap, message));
+        push(findings, about(&rule.place, Code::Overlap, message));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one backend says, as it was read.
 
-use crate::entry::{Entries, EntryReader, Rules};
+use crate::entry::{Entries, EntryReader, MAX_FINDINGS, Rules};
 use crate::findings::{Code, Finding};
 use crate::index::{self, Index, RuleId};
 use crate::rule::{AccountRule, LostEntry, Rule};
@@ -45,6 +45,10 @@ impl Document {
         let index = Index::new(&lists, strict_user_ids);
         check::within(&lists, &index, strict_user_ids, &mut findings);
         findings.sort_by_key(|f| (f.list, f.span.map(|s| s.start), f.index));
+        if findings.len() >= MAX_FINDINGS {
+            let message = format!("there are more than {MAX_FINDINGS} findings; the rest is left out");
+            findings.push(Finding::new(Code::TooManyFindings, message));
+        }
         Self { inner: Arc::new(Inner { lists, findings, strict_user_ids, index }) }
     }
 
@@ -112,10 +116,6 @@ impl Document {
     pub(crate) fn account(&self, id: RuleId) -> Option<&AccountRule> {
         self.inner.lists.get(id.list as usize)?.entries.accounts.get(id.at as usize)
     }
-
-    pub(crate) fn lists(&self) -> &[ReadList] {
-        &self.inner.lists
-    }
 }
 
 /// Reads a list that is a node of a tree; none means that the key is not there.
@@ -160,16 +160,16 @@ pub(crate) fn read_lines(
         Err(error) => {
             let before = findings.len();
             let recovered = recover(lines, within, list, rules, findings);
-            let named = findings.iter().skip(before).any(|f| f.code == Code::Syntax);
+            let here = Span { start: error.at, end: error.at };
+            let named = findings.iter().skip(before).any(|f| f.code == Code::Syntax && f.span == Some(here));
             if !named {
                 let rest = match recovered.readable {
-                    true => "the entries could be read one by one all the same",
+                    true => "so the entries are read one by one, each for itself",
                     false => "no single entry could be told apart either: the last good list stays in use",
                 };
                 let code = if recovered.readable { Code::Syntax } else { Code::Unreadable };
                 let message = format!("this is not YAML: {}; {rest}", error.problem);
-                let span = Span { start: error.at, end: error.at };
-                findings.push(Finding::new(code, message).in_list(list).at(span));
+                findings.push(Finding::new(code, message).in_list(list).at(here));
             }
             recovered
         }
@@ -199,7 +199,7 @@ pub(crate) fn recover(
                 let message = format!("this entry is not YAML and is ignored: {}", error.problem);
                 let at = Span { start: error.at, end: error.at };
                 let finding = Finding::new(Code::Syntax, message).in_list(list).entry(reader.out.count).at(at);
-                reader.findings.push(finding);
+                entry::push(reader.findings, finding);
                 reader.unreadable_item(chunk.span(lines), chunk.text(lines));
             }
         }

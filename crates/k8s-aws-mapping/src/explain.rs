@@ -176,7 +176,9 @@ fn fate(place: &Place, winner: Option<&Place>, decided: bool, verdict: Verdict) 
 fn subject_text(subject: &Subject, user_id: &Option<Box<str>>) -> String {
     match subject {
         Subject::Arn(exact) => exact.text.to_string(),
-        Subject::Sso(role) => format!("sso {} {} {}", role.permission_set(), role.account(), role.partition()),
+        Subject::Sso(role) => {
+            format!("sso {} {} {}", role.permission_set_as_written(), role.account(), role.partition())
+        }
         Subject::Pattern(pattern) => pattern.source().to_owned(),
         Subject::UserIdOnly => user_id.as_deref().unwrap_or_default().to_owned(),
         Subject::Nobody { text } => text.to_string(),
@@ -239,7 +241,8 @@ impl fmt::Display for Explanation {
                 }
             }
         }
-        if !self.not_synced.is_empty() {
+        let told = matches!(&self.outcome, Outcome::Refused { definite: false, reason: Reason::NotSynced, .. });
+        if !self.not_synced.is_empty() && !told {
             let names: Vec<_> = self.not_synced.iter().map(|m| m.as_str()).collect();
             writeln!(f, "not read yet: {}", names.join(", "))?;
         }

@@ -1,7 +1,9 @@
 //! What is wrong or doubtful in a configuration, each with a code, a place and, where safe, the remedy.
 
-use crate::{List, tree::Span};
+use crate::List;
+use crate::tree::{Lines, Span};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 
 /// How much a finding matters.
@@ -112,7 +114,7 @@ codes! {
     EmptyGroup = "empty-group", Warning;
     /// Two groups became one name, because a line of the list is indented further than the one above it.
     GluedGroups = "glued-groups", Warning;
-    /// Only the first of these lists is read as a list of group names.
+    /// `groups` is one text. Here it is read as a list with commas; other places want a real list.
     GroupsText = "groups-text", Warning;
     /// The template puts a value right behind `system:`. The value could pick any of Kubernetes' own names, so the
     /// rule is refused when it is used.
@@ -141,6 +143,11 @@ codes! {
     /// The role is made by IAM Identity Center, and its suffix changes when the permission set is provisioned anew. An
     /// `sso` rule survives that.
     SsoExactArn = "sso-exact-arn", Hint;
+    /// The name of another permission set begins with this one's and `_`. The Go program let the roles of both match
+    /// this rule; here permission sets are compared whole.
+    SsoPrefix = "sso-prefix", Hint;
+    /// A user under `mapRoles`, or a role under `mapUsers`. It matches all the same.
+    OtherList = "other-list", Hint;
     /// Roles of IAM Identity Center end in 16 hexadecimal digits; this one does not.
     SsoSuffix = "sso-suffix", Hint;
     /// The pattern is not valid. Partition and account must be spelt out. The entry is ignored.
@@ -169,6 +176,8 @@ codes! {
     ReservedPrefix = "reserved-prefix", Warning;
     /// The document has more entries than are read. The rest is ignored.
     TooManyEntries = "too-many-entries", Error;
+    /// The document has more findings than are kept.
+    TooManyFindings = "too-many-findings", Error;
 }
 
 impl fmt::Display for Code {
@@ -294,6 +303,20 @@ pub fn apply_fixes(text: &str, findings: &[Finding]) -> String {
     out
 }
 
+/// The text of a file. Bytes that are not UTF-8 become U+FFFD, with a finding: a rule with one in its names never matches,
+/// the others do.
+pub fn decode_utf8(bytes: &[u8]) -> (Cow<'_, str>, Option<Finding>) {
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return (Cow::Borrowed(text), None),
+        Err(error) => error,
+    };
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let at = Lines::new(&text).at_byte(error.valid_up_to());
+    let message = "bytes that are not UTF-8 start here; the names that have them are ignored";
+    let finding = Finding::new(Code::NotUtf8, message).at(Span { start: at, end: at });
+    (Cow::Owned(text), Some(finding))
+}
+
 /// A value as messages quote it: in backticks, escaped, at most 120 characters.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 120;
@@ -336,6 +359,17 @@ mod tests {
         let fix = |start, end, text: &str| Finding::new(Code::Syntax, "").fixed(at(start, end), text);
         let findings = [fix(4, 5, "E"), fix(0, 2, "AB"), fix(1, 3, "never")];
         assert_eq!(apply_fixes("abcdef", &findings), "ABcdEf");
+    }
+
+    #[test]
+    fn a_wrong_byte_costs_the_name_that_has_it() {
+        let roles = b"- rolearn: arn:aws:iam::123456789012:role/a\n  username: a\n- rolearn: arn:aws:iam::123456789012:role/b\n  username: b\xff\n";
+        let (text, finding) = decode_utf8(roles);
+        assert_eq!(finding.unwrap().span.unwrap().start.line, 4);
+        let document = crate::Document::from_aws_auth([("mapRoles", &text)]);
+        let good: Vec<bool> = document.rules().map(|r| r.names.is_ok()).collect();
+        assert_eq!(good, [true, false]);
+        assert!(decode_utf8("é".as_bytes()).1.is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Everything that can be said about a document without a caller at hand.
 
-use crate::check::{about, refer};
+use crate::check::about;
 use crate::findings::{Code, Finding, quoted};
 use crate::formats::server::unknown_keys;
 use crate::resolve::may_be_system;
@@ -8,8 +8,9 @@ use crate::rule::{Names, Rule, Subject};
 use crate::sso;
 use crate::template::{Template, Variable};
 use crate::tree::{Node, Span, Tree};
-use crate::{BackendMode, BackendModeFile, Document, DynamicFile, MappingError, ReservedPrefixes, ServerConfig};
+use crate::{BackendMode, BackendModeFile, Document, DynamicFile, List, MappingError, ReservedPrefixes, ServerConfig};
 use k8s_aws_identity::{Partition, Principal};
+use std::collections::BTreeMap;
 
 /// A format that [`lint`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,11 +102,33 @@ pub fn document(document: &Document, mode: BackendMode, options: &LintOptions<'_
             self::names(rule, names, mode, &options.reserved, &mut findings);
         }
     }
+    sso_prefixes(document, &mut findings);
     for account in document.accounts() {
         let message = "every caller of this account gets in, under its ARN and without groups";
         findings.push(about(&account.place, Code::AccountAutoMapped, message));
     }
     findings
+}
+
+/// Permission sets whose names begin with another one's and `_`.
+fn sso_prefixes(document: &Document, findings: &mut Vec<Finding>) {
+    let sets =
+        || document.rules().filter_map(|r| if let Subject::Sso(role) = &r.subject { Some((r, role)) } else { None });
+    let by_name: BTreeMap<_, &Rule> =
+        sets().map(|(rule, role)| ((role.partition(), role.account(), role.permission_set()), rule)).collect();
+    for (_, longer) in sets() {
+        let set = longer.permission_set();
+        for (at, _) in set.match_indices('_') {
+            let shorter = set.get(..at).and_then(|s| by_name.get(&(longer.partition(), longer.account(), s)));
+            if let Some(rule) = shorter {
+                let message = format!(
+                    "permission set {} has a rule of its own and does not match here, as it did with the Go program",
+                    quoted(longer.permission_set_as_written())
+                );
+                findings.push(about(&rule.place, Code::SsoPrefix, message));
+            }
+        }
+    }
 }
 
 fn server_config(text: &str, options: &LintOptions<'_>) -> Vec<Finding> {
@@ -218,6 +241,18 @@ fn subject(rule: &Rule, options: &LintOptions<'_>, findings: &mut Vec<Finding>) 
                     );
                 }
             }
+            let is_role = exact.key.contains(":role/") || exact.key.contains(":assumed-role/");
+            match rule.place.list {
+                List::Roles if !is_role => add(
+                    Code::OtherList,
+                    format!("{} is no role; it matches here too, but belongs under `mapUsers`", quoted(&exact.text)),
+                ),
+                List::Users if is_role => add(
+                    Code::OtherList,
+                    format!("{} is a role; it matches here too, but belongs under `mapRoles`", quoted(&exact.text)),
+                ),
+                _ => {}
+            }
             arn.map(|a| a.partition)
         }
         Subject::Sso(role) => {
@@ -269,10 +304,10 @@ fn names(rule: &Rule, names: &Names, mode: BackendMode, reserved: &ReservedPrefi
             add(Code::SystemFromTemplate, message);
         }
     }
-    for group in names.groups.iter().filter(|g| g.source() == "system:masters") {
-        let message =
-            format!("{} gives {} everything; no RBAC rule limits it", refer(&rule.place), quoted(group.source()));
-        add(Code::SystemMasters, message);
+    if names.groups.iter().any(|g| g.source() == "system:masters") {
+        let message = "members of `system:masters` may do everything, and no RBAC rule limits them; a ClusterRoleBinding to \
+                       `cluster-admin` for a group of your own can be taken back";
+        add(Code::SystemMasters, message.to_owned());
     }
     if let Some(group) = names.groups.iter().find(|g| by_caller(g)) {
         let message = format!("whoever may assume the role picks the group {}", quoted(group.source()));

@@ -173,9 +173,10 @@ fn near_exact(exact: &ExactArn, caller: &CallerIdentity, key: &str) -> Option<Ve
     if kind != caller_kind {
         return None;
     }
-    if let (Some((set, suffix)), Some((caller_set, caller_suffix))) = (sso::split(name), sso::split(caller_name))
-        && set == caller_set
-    {
+    if let (Some((set, suffix)), Some((caller_set, caller_suffix))) = (sso::split(name), sso::split(caller_name)) {
+        if set != caller_set {
+            return None;
+        }
         let text = format!(
             "the permission set is the same, but its role ends in `{caller_suffix}` now, not in `{suffix}`; an `sso` rule \
              survives that"

@@ -129,6 +129,11 @@ impl ArnPattern {
             && parts.next().is_some_and(|resource| glob(&self.resource, resource))
     }
 
+    /// Whether an ARN of the pattern's partition and account matches, given its service and resource.
+    pub(crate) fn matches_in_account(&self, service: &str, resource: &str) -> bool {
+        self.service == service && glob(&self.resource, resource)
+    }
+
     /// Whether every ARN that `other` matches also matches this one. May miss some such pairs, never invents one.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let head = (self.partition, self.account, self.service) == (other.partition, other.account, other.service);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 /// Where an entry stands in its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The list.
     pub list: List,
@@ -19,6 +20,7 @@ pub struct Place {
 
 /// A rule: whom it matches, and which names they get.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Rule {
     /// Where it stands.
     pub place: Place,
@@ -32,6 +34,7 @@ pub struct Rule {
 
 /// The names that a rule gives.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Names {
     /// The username.
     pub username: Template,
@@ -60,6 +63,7 @@ pub enum Subject {
 
 /// The ARN of an exact rule.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ExactArn {
     /// The ARN as it was written.
     pub text: Box<str>,
@@ -73,13 +77,16 @@ impl ExactArn {
     /// Reads a rule's ARN in any letter case. The ARN of a role session is that of the role where `canonicalise` says
     /// so, and of nobody otherwise.
     pub(crate) fn parse(text: &str, canonicalise: bool) -> Result<(Self, Arn), k8s_aws_identity::IdentityError> {
-        let arn = Arn::parse(&text.to_ascii_lowercase())?;
+        let lower = text.to_ascii_lowercase();
+        let arn = Arn::parse(&lower)?;
         let has_path = matches!(&arn.principal, Principal::Role { path, .. } if &**path != "/");
-        let key = match (&arn.principal, canonicalise) {
-            (Principal::AssumedRole { .. }, false) => arn.to_string(),
-            _ => arn.canonical().without_role_path().to_string(),
+        // There is one text per ARN, so most are their own key.
+        let key: Arc<str> = match (&arn.principal, canonicalise) {
+            (Principal::AssumedRole { .. }, true) => arn.canonical().to_string().into(),
+            _ if has_path => arn.without_role_path().to_string().into(),
+            _ => lower.into(),
         };
-        Ok((Self { text: text.into(), key: key.into(), has_path }, arn))
+        Ok((Self { text: text.into(), key, has_path }, arn))
     }
 
     /// The ARN taken apart, in lower case.
@@ -90,6 +97,7 @@ impl ExactArn {
 
 /// An account whose callers are mapped without a rule.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AccountRule {
     /// Where it stands.
     pub place: Place,
@@ -99,6 +107,7 @@ pub struct AccountRule {
 
 /// An entry that is ignored, kept so that it can be told why somebody cannot log in.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LostEntry {
     /// Where it stands.
     pub place: Place,

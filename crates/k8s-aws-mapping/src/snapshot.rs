@@ -143,3 +143,56 @@ impl Engine {
         Snapshot::new(self.modes.iter().map(backend), self.options.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Resolution;
+    use k8s_aws_identity::{AccessKeyId, CallerIdentity};
+
+    const GOOD: &str = "- userarn: arn:aws:iam::123456789012:user/bob\n  username: bob\n";
+
+    fn document(users: &str) -> Document {
+        Document::from_aws_auth([("mapUsers", users)])
+    }
+
+    fn bob(snapshot: &Snapshot) -> Option<String> {
+        let key = AccessKeyId::parse("AKIAIOSFODNN7EXAMPLE").unwrap();
+        let arn = "arn:aws:iam::123456789012:user/bob";
+        let caller = CallerIdentity::new(arn, "123456789012", "AIDAIOSFODNN7EXAMPLE", key).unwrap();
+        match snapshot.resolve(&caller) {
+            Resolution::Mapped(user) => Some(user.username),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_changes_nothing_and_what_can_be_read_takes_effect() {
+        let mode = BackendMode::EksConfigMap;
+        let mut engine = Engine::new([mode], Options::default());
+        assert_eq!(engine.snapshot().not_synced().count(), 1);
+        engine.load(mode, document(GOOD));
+        let first = engine.snapshot();
+        engine.load(mode, document("userarn: x\n"));
+        assert_eq!(bob(&engine.snapshot()).as_deref(), Some("bob"), "unreadable: the last good list stays");
+        assert!(engine.snapshot().findings().any(|(m, f)| m == mode && f.code == crate::Code::Unreadable));
+        engine.load(mode, document("userarn: still x\n"));
+        assert_eq!(bob(&engine.snapshot()).as_deref(), Some("bob"), "also the second time");
+        engine.load(mode, document("[]\n"));
+        assert_eq!(bob(&engine.snapshot()), None, "a removal that can be read");
+        assert_eq!(bob(&first).as_deref(), Some("bob"), "snapshots never change");
+        engine.load(mode, document(GOOD));
+        engine.set_modes([BackendMode::MountedFile]);
+        assert_eq!(bob(&engine.snapshot()), None);
+        engine.set_modes([BackendMode::MountedFile, mode]);
+        assert_eq!(bob(&engine.snapshot()).as_deref(), Some("bob"), "switched off is not forgotten");
+        engine.forget(mode);
+        assert_eq!(engine.snapshot().not_synced().count(), 2);
+    }
+
+    #[test]
+    fn snapshots_can_be_shared_between_threads() {
+        fn shared<T: Send + Sync + Clone>(_: &T) {}
+        shared(&Engine::new([], Options::default()).snapshot());
+    }
+}

@@ -14,12 +14,33 @@ const SUFFIX_LEN: usize = 16;
 ///
 /// Roles are compared by the whole permission set: a rule for `dev` is none for `dev_admin`. Letter case does not
 /// count, as in the Go program. The suffix may be anything that is letters and digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug)]
 pub struct SsoRole {
     partition: Partition,
     account: AccountId,
-    /// In lower case.
     permission_set: Box<str>,
+    written: Box<str>,
+}
+
+impl SsoRole {
+    /// What is compared.
+    fn key(&self) -> (Partition, AccountId, &str) {
+        (self.partition, self.account, &self.permission_set)
+    }
+}
+
+impl PartialEq for SsoRole {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for SsoRole {}
+
+impl std::hash::Hash for SsoRole {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
 }
 
 impl SsoRole {
@@ -41,15 +62,19 @@ impl SsoRole {
             None => Partition::Aws,
             Some(text) => Partition::parse(text).map_err(|_| wrong("`partition` is none that AWS has"))?,
         };
-        Ok(Self { partition, account, permission_set: permission_set.to_ascii_lowercase().into() })
+        Ok(Self::written(partition, account, permission_set))
     }
 
     /// The permission set that a role was made for, if IAM Identity Center made it.
     pub fn of_role(partition: Partition, account: AccountId, role_name: &str) -> Option<Self> {
         let (permission_set, suffix) = split(role_name)?;
         let valid = !suffix.is_empty() && suffix.bytes().all(|b| b.is_ascii_alphanumeric());
-        let permission_set = permission_set.to_ascii_lowercase().into();
-        (valid).then_some(Self { partition, account, permission_set })
+        valid.then(|| Self::written(partition, account, permission_set))
+    }
+
+    fn written(partition: Partition, account: AccountId, permission_set: &str) -> Self {
+        let lower = permission_set.to_ascii_lowercase().into();
+        Self { partition, account, permission_set: lower, written: permission_set.into() }
     }
 
     /// The partition.
@@ -65,6 +90,11 @@ impl SsoRole {
     /// The permission set's name in lower case.
     pub fn permission_set(&self) -> &str {
         &self.permission_set
+    }
+
+    /// The permission set's name as it was written.
+    pub fn permission_set_as_written(&self) -> &str {
+        &self.written
     }
 }
 

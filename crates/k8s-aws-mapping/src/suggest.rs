@@ -2,7 +2,7 @@
 
 /// The candidate that is nearest to `word`, if any is near enough to be what was meant.
 ///
-/// Near enough is at most a third of the word's characters wrong (one at least, three at most), counting a wrong,
+/// Near enough is at most a third of the word's characters wrong (three at most), counting a wrong,
 /// missing, superfluous or swapped neighbouring character as one and letter case as none. Of equally near candidates
 /// the first wins.
 ///
@@ -16,7 +16,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     if length > 64 {
         return None;
     }
-    let most = (length / 3).clamp(1, 3);
+    let most = (length / 3).min(3);
     let near = candidates.into_iter().map(|c| (distance(word, c), c)).filter(|(d, _)| *d <= most);
     near.min_by_key(|(d, _)| *d).map(|(_, c)| c)
 }
@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn far_words_have_no_suggestion() {
         assert_eq!(nearest("x", ["groups"]), None);
+        assert_eq!(nearest("a", ["b"]), None);
         assert_eq!(nearest(&"groups".repeat(20), ["groups"]), None);
         assert_eq!(nearest("grups", ["username", "groups"]), Some("groups"));
     }

@@ -119,8 +119,13 @@ impl Template {
     /// [`MappingError::TemplateUnknownVariable`], [`MappingError::TemplateUnbalanced`],
     /// [`MappingError::ControlCharacter`].
     pub fn parse(text: &str) -> Result<Self, MappingError> {
-        if let Some((at, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
+        // U+FFFD stands where the file had bytes that are no text.
+        let broken = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+        if let Some((at, _)) = text.char_indices().find(|(_, c)| broken(*c)) {
             return Err(MappingError::ControlCharacter { at });
+        }
+        if !text.contains("{{") && !text.contains("}}") {
+            return Ok(Self { source: text.into(), parts: Box::default() });
         }
         let mut parts = Vec::new();
         let mut literal = 0;

@@ -19,6 +19,7 @@
 
 mod json;
 mod recover;
+mod simple;
 mod yaml;
 
 pub(crate) use json::JsonRead;

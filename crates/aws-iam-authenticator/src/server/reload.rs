@@ -136,6 +136,10 @@ impl Reload {
             (What::Config, None) => {
                 self.log.error("the configuration file cannot be read; its last mappings stay", &file);
             }
+            // Somebody is about to write it, or has lost it; nobody removes every mapping in this way.
+            (What::Config, Some(text)) if text.trim().is_empty() => {
+                self.log.error("the configuration file is empty; its last mappings stay", &file);
+            }
             (What::Config, Some(text)) => {
                 self.mappings.load_config(&text, path, &self.log);
                 self.log.info("reloaded the mappings of the configuration file", &file);
@@ -207,6 +211,6 @@ impl HangUp {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -312,3 +312,14 @@ fn idle_connections_do_not_keep_it_from_stopping() {
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
 }
+
+#[test]
+fn a_signal_is_heard_as_soon_as_the_log_says_that_it_listens() {
+    let fake = FakeAws::start().unwrap();
+    let program = program();
+    for _ in 0..10 {
+        let mut server = program.start(&fake);
+        server.terminate();
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}

@@ -73,6 +73,10 @@ fn a_configuration_that_is_written_in_place_renamed_or_deleted() {
     fs::write(&file, config("fourth")).unwrap();
     server.lines_until(taken_over);
     alice_is(&server, "fourth");
+
+    fs::write(&file, "\n").unwrap();
+    server.lines_until(message("the configuration file is empty; its last mappings stay"));
+    alice_is(&server, "fourth");
 }
 
 #[test]

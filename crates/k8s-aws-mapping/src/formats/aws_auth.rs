@@ -37,7 +37,7 @@ impl Document {
                     let lines = Lines::new(value.as_ref());
                     let whole = Chunk { first: 1, end: lines.count() + 1 };
                     let root = whole.read(&lines).ok().and_then(|t| t.root);
-                    other.extend(misspelt(key.as_ref(), None, root.as_ref(), &mut findings));
+                    other.extend(misspelt(key.as_ref(), None, root.as_ref(), |item| item.span, &mut findings));
                 }
             }
         }
@@ -64,8 +64,14 @@ impl Document {
                         Some(list) => lists.push(read_field(&lines, field, list, &mut findings)),
                         None => {
                             let root = field.value.as_str().and_then(|t| Tree::from_yaml(t).ok()?.root);
-                            let root = root.as_ref().or(Some(&field.value));
-                            other.extend(misspelt(&field.key, Some(field.key_span), root, &mut findings));
+                            // Positions within the value say nothing in the manifest.
+                            let span = |item: &Node| match &root {
+                                Some(_) => field.key_span,
+                                None => item.span,
+                            };
+                            let items = root.as_ref().unwrap_or(&field.value);
+                            let key_span = Some(field.key_span);
+                            other.extend(misspelt(&field.key, key_span, Some(items), span, &mut findings));
                         }
                     }
                 }
@@ -112,8 +118,14 @@ fn read_field(lines: &Lines<'_>, field: &Field, list: List, findings: &mut Vec<F
         // The lines of a literal block are YAML with some more indentation, so they are read where they stand.
         Value::Scalar { style: Style::Literal, .. } => {
             let first = field.key_span.end.line + 1;
-            let end = field.value.span.end.line.max(first);
-            let end = if field.value.span.end.column > 1 { end + 1 } else { end };
+            // Up to the next line that is not indented further than the key.
+            let key_indent = field.key_span.start.column as usize - 1;
+            let inside = |n: &u32| {
+                let line = lines.line(*n);
+                let text = line.trim_start_matches(' ');
+                text.is_empty() || line.len() - text.len() > key_indent
+            };
+            let end = (first..=lines.count()).find(|n| !inside(n)).unwrap_or(lines.count() + 1);
             read_lines(lines, Chunk { first, end }, list, RULES, findings)
         }
         Value::Scalar { text, .. } => {
@@ -141,7 +153,13 @@ fn read_field(lines: &Lines<'_>, field: &Field, list: List, findings: &mut Vec<F
 }
 
 /// A key of the data that is nearly one of the three, and the entries that are lost with it.
-fn misspelt(key: &str, span: Option<Span>, root: Option<&Node>, findings: &mut Vec<Finding>) -> Vec<LostEntry> {
+fn misspelt(
+    key: &str,
+    span: Option<Span>,
+    root: Option<&Node>,
+    place: impl Fn(&Node) -> Span,
+    findings: &mut Vec<Finding>,
+) -> Vec<LostEntry> {
     let Some(nearest) = suggest::nearest(key, LISTS.map(List::as_str)) else { return Vec::new() };
     let Some(list) = LISTS.into_iter().find(|l| l.as_str() == nearest) else { return Vec::new() };
     let message = format!("the key {} is ignored with everything in it; it must be spelt `{nearest}`", quoted(key));
@@ -152,7 +170,7 @@ fn misspelt(key: &str, span: Option<Span>, root: Option<&Node>, findings: &mut V
     findings.push(finding);
     let items = root.and_then(Node::as_list).unwrap_or_default();
     let lost = items.iter().enumerate().map(|(index, item)| LostEntry {
-        place: Place { list, index: index as u32, span: Some(item.span), object: None },
+        place: Place { list, index: index as u32, span: Some(place(item)), object: None },
         code: Code::MisspeltList,
         list_key: Some(key.into()),
         texts: texts(item),

@@ -44,9 +44,11 @@ impl DynamicFile {
         let rules = Rules { canonicalise: true, strict_user_ids, comma_lists: false, extended: true, json: true };
         let mut findings = Vec::new();
         let read = JsonRead::new(text);
-        for error in &read.errors {
+        for (i, error) in read.errors.iter().enumerate() {
             let at = Span { start: error.at, end: error.at };
+            let nothing_lost = read.skipped.get(i).is_some_and(|s| s.start == s.end);
             let message = match (read.root.is_some(), read.truncated) {
+                (true, _) if nothing_lost => format!("this is not quite JSON, but clear: {}", error.problem),
                 (true, _) => format!("an entry is not JSON and is ignored: {}", error.problem),
                 (false, true) => {
                     format!("the file is not complete ({}); the last good one stays in use", error.problem)

@@ -70,7 +70,7 @@ impl Document {
             let chunk = Chunk { first, end: line };
             first = line;
             match chunk.read(&lines) {
-                Ok(tree) => objects.extend(tree.root.into_iter().flat_map(|root| specs(root, &mut findings))),
+                Ok(tree) => objects.extend(tree.root.into_iter().flat_map(|root| specs(&root, &mut findings))),
                 Err(error) => {
                     let message = format!("this document is not YAML and is ignored: {}", error.problem);
                     let at = Span { start: error.at, end: error.at };
@@ -91,9 +91,9 @@ impl Document {
 }
 
 /// The `spec`s in a document, with the names of their objects.
-fn specs(root: Node, findings: &mut Vec<Finding>) -> Vec<(Arc<str>, Node)> {
+fn specs(root: &Node, findings: &mut Vec<Finding>) -> Vec<(Arc<str>, Node)> {
     if let Some(items) = root.get("items").and_then(Node::as_list) {
-        return items.iter().flat_map(|item| specs(item.clone(), findings)).collect();
+        return items.iter().flat_map(|item| specs(item, findings)).collect();
     }
     if root.is_null() {
         return Vec::new();

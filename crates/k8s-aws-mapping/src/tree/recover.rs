@@ -30,6 +30,7 @@ impl Chunk {
             p.byte += span.start.byte;
         };
         match yaml::read(text) {
+            Ok(tree) if self.first == 1 => Ok(tree),
             Ok(mut tree) => {
                 if let Some(root) = &mut tree.root {
                     shift_node(root, &shift);

@@ -1,9 +1,9 @@
 //! YAML events into a [`Tree`], within limits.
 
 use super::{Field, Lines, MAX_ALIAS_NODES, MAX_DEPTH, MAX_DOCUMENT_BYTES, Node, Position, Span, Style, SyntaxError};
-use super::{Tree, Value};
+use super::{Tree, Value, simple};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A collection that is being read.
 struct Open {
@@ -28,6 +28,14 @@ struct Reader<'t> {
 }
 
 pub(super) fn read(text: &str) -> Result<Tree, SyntaxError> {
+    match simple::read(text) {
+        Some(tree) => Ok(tree),
+        None => parse(text),
+    }
+}
+
+/// The full parser.
+pub(super) fn parse(text: &str) -> Result<Tree, SyntaxError> {
     if text.len() > MAX_DOCUMENT_BYTES {
         return Err(SyntaxError::new(Position::default(), "the document is larger than 16 MiB"));
     }
@@ -68,7 +76,8 @@ impl Reader<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
-                let closing = self.position(span.end);
+                // One bracket or brace; the parser counts blanks and a comment behind it in.
+                let closing = Position { column: start.column + 1, byte: start.byte + 1, ..start };
                 let explicit = span.end.index() > span.start.index();
                 let (value, last) = match open.what {
                     Collecting::List(items) => {
@@ -150,6 +159,7 @@ impl Reader<'_> {
             return Ok(fields);
         }
         let (merges, own): (Vec<_>, Vec<_>) = fields.into_iter().partition(|f| &*f.key == "<<");
+        let mut seen: BTreeSet<Box<str>> = own.iter().map(|f| f.key.clone()).collect();
         let mut all = Vec::new();
         for field in merges {
             let at = field.key_span.start;
@@ -157,14 +167,12 @@ impl Reader<'_> {
                 Value::List(items) => items,
                 _ => vec![field.value],
             };
-            // The earlier source of a list wins, so later ones go in front of it.
+            // Of a list of sources the earlier wins; of one key twice in a source, the last.
             for source in sources {
                 let Value::Map(fields) = source.value else {
                     return Err(SyntaxError::new(at, "the merge key `<<` takes a map or a list of maps"));
                 };
-                let fresh = fields.into_iter().filter(|f| !own.iter().chain(&all).any(|o| o.key == f.key));
-                let fresh: Vec<Field> = fresh.collect();
-                all.splice(0..0, fresh);
+                all.extend(fields.into_iter().rev().filter(|f| seen.insert(f.key.clone())));
             }
         }
         all.extend(own);
@@ -202,6 +210,7 @@ impl Reader<'_> {
             ScalarStyle::Literal | ScalarStyle::Folded => None,
         };
         match length {
+            Some(length) if length == source.len() => end,
             Some(length) => {
                 let mut at = self.lines.at_byte(from + length);
                 at.byte += self.bom;
@@ -239,6 +248,7 @@ fn plain_words(info: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::parse as read;
     use super::*;
 
     fn root(text: &str) -> Node {
@@ -257,6 +267,15 @@ mod tests {
         assert_eq!(items[1].span.of(text), Some("two"));
         assert_eq!((items[1].span.start.line, items[1].span.start.column), (6, 5));
         assert_eq!(node.get("b").unwrap().as_str(), Some("it's"));
+    }
+
+    #[test]
+    fn brackets_and_braces_end_where_they_end() {
+        let text = "x: [{a: b}  ] # q\ny: {a: [b] }  # q\n";
+        let node = root(text);
+        assert_eq!(node.get("x").unwrap().span.of(text), Some("[{a: b}  ]"));
+        assert_eq!(node.get("y").unwrap().span.of(text), Some("{a: [b] }"));
+        assert_eq!(node.span.of(text).map(str::len), Some(30));
     }
 
     #[test]
