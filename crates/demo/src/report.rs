@@ -82,7 +82,8 @@ impl Report {
             step(out, "token", &token, Some(login.minted_in))?;
             match &login.sts {
                 Some(sts) => {
-                    step(out, "to STS", &format!("{}, x-k8s-aws-id: {}", sts.line, sts.cluster), login.sts_took)?
+                    let request = format!("{}, x-k8s-aws-id: {}", sts.line, sts.cluster);
+                    step(out, "to STS", &request, login.sts_took)?;
                 }
                 None => step(out, "to STS", "nothing", None)?,
             }
