@@ -85,7 +85,7 @@ fn refuse(c: &mut Criterion) {
     for (name, text) in rows {
         assert!(Token::decode(&text, &table).is_err(), "{name}");
         c.bench_function(&format!("refuse/{name}"), |b| {
-            b.iter(|| Token::decode(black_box(&text), &table).unwrap_err())
+            b.iter(|| Token::decode(black_box(&text), &table).unwrap_err());
         });
     }
 }
