@@ -6,6 +6,7 @@ use crate::{Failure, print, transport};
 use bytes::Bytes;
 use k8s_aws_auth::identity::Partition;
 use k8s_aws_auth::sts::{ErrorClass, Policy, VerifiedCaller, Verifier, VerifyError};
+use serde::Serialize;
 use std::io::{self, Read};
 use std::time::SystemTime;
 
@@ -13,10 +14,10 @@ use std::time::SystemTime;
 const MOST_INPUT: u64 = 64 * 1024;
 
 pub(crate) fn run(arguments: &VerifyArgs, configuration: &Configuration) -> Result<(), Failure> {
-    let render = match arguments.output.as_deref() {
-        None | Some("" | "text") => text,
-        Some("json") => json,
-        Some("yaml") => yaml,
+    let form = match arguments.output.as_deref() {
+        None | Some("" | "text") => Form::Text,
+        Some("json") => Form::Json,
+        Some("yaml") => Form::Yaml,
         Some(_) => return Err(Failure::new("no such output format").with_remedy("formats: text, json, yaml")),
     };
     let cluster = configuration.cluster_id()?;
@@ -39,36 +40,72 @@ pub(crate) fn run(arguments: &VerifyArgs, configuration: &Configuration) -> Resu
         .block_on(transport.send(request))
         .map_err(|error| Failure::new(format!("could not verify the token: STS did not answer: {error}")))?;
     let caller = call.finish(&answer).map_err(|error| explain(&error))?;
-    print(&render(&fields(&caller)))
+    print(&form.render(&Told::of(&caller))?)
 }
 
-/// The Go program's names, in its order.
-fn fields(caller: &VerifiedCaller) -> [(&'static str, String); 7] {
-    [
-        ("ARN", caller.arn().to_owned()),
-        ("CanonicalARN", caller.canonical_arn().to_owned()),
-        ("AccountID", caller.account().to_string()),
-        ("UserID", caller.user_id().to_owned()),
-        ("SessionName", caller.session_name().unwrap_or_default().to_owned()),
-        ("AccessKeyID", caller.access_key_id().to_string()),
-        ("STSEndpoint", caller.endpoint().host().to_owned()),
-    ]
+/// What is told of a caller: the Go program's names, in its order.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Told<'a> {
+    #[serde(rename = "ARN")]
+    arn: &'a str,
+    #[serde(rename = "CanonicalARN")]
+    canonical_arn: &'a str,
+    #[serde(rename = "AccountID")]
+    account_id: String,
+    #[serde(rename = "UserID")]
+    user_id: &'a str,
+    session_name: &'a str,
+    #[serde(rename = "AccessKeyID")]
+    access_key_id: &'a str,
+    #[serde(rename = "STSEndpoint")]
+    sts_endpoint: &'a str,
 }
 
-fn text(fields: &[(&str, String)]) -> String {
-    fields.iter().map(|(name, value)| format!("{name:<12} {value}\n")).collect()
+impl<'a> Told<'a> {
+    fn of(caller: &'a VerifiedCaller) -> Self {
+        Self {
+            arn: caller.arn(),
+            canonical_arn: caller.canonical_arn(),
+            account_id: caller.account().to_string(),
+            user_id: caller.user_id(),
+            session_name: caller.session_name().unwrap_or_default(),
+            access_key_id: caller.access_key_id().as_str(),
+            sts_endpoint: caller.endpoint().host(),
+        }
+    }
 }
 
-fn yaml(fields: &[(&str, String)]) -> String {
-    // A JSON string is a YAML string, whatever is in it.
-    fields.iter().map(|(name, value)| format!("{name}: {}\n", serde_json::Value::from(value.as_str()))).collect()
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Json,
+    Yaml,
 }
 
-fn json(fields: &[(&str, String)]) -> String {
-    let member =
-        |(name, value): &(&str, String)| format!("    \"{name}\": {}", serde_json::Value::from(value.as_str()));
-    let members: Vec<String> = fields.iter().map(member).collect();
-    format!("{{\n{}\n}}\n", members.join(",\n"))
+impl Form {
+    fn render(self, told: &Told<'_>) -> Result<String, Failure> {
+        match self {
+            Self::Text => Ok(format!(
+                "ARN          {}\nCanonicalARN {}\nAccountID    {}\nUserID       {}\nSessionName  {}\nAccessKeyID  {}\n\
+                 STSEndpoint  {}\n",
+                told.arn,
+                told.canonical_arn,
+                told.account_id,
+                told.user_id,
+                told.session_name,
+                told.access_key_id,
+                told.sts_endpoint
+            )),
+            Self::Json => {
+                let mut text = Vec::new();
+                let indent = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+                told.serialize(&mut serde_json::Serializer::with_formatter(&mut text, indent)).map_err(Failure::new)?;
+                Ok(format!("{}\n", String::from_utf8_lossy(&text)))
+            }
+            Self::Yaml => serde_yaml::to_string(told).map_err(Failure::new),
+        }
+    }
 }
 
 /// A token on standard input is in no process list and no shell history.

@@ -25,7 +25,7 @@ fn a_pair_and_a_kubeconfig_are_written_into_the_working_directory() {
     assert!(read("cert.pem").starts_with("-----BEGIN CERTIFICATE-----"));
     assert_eq!(fs::metadata(directory.path().join("key.pem")).unwrap().permissions().mode() & 0o777, 0o600);
     let kubeconfig = read("aws-iam-authenticator.kubeconfig");
-    assert!(kubeconfig.contains("server: \"https://auth.example:21362/authenticate\""), "{kubeconfig}");
+    assert!(kubeconfig.contains("server: https://auth.example:21362/authenticate"), "{kubeconfig}");
     for line in [
         "copy cert.pem to /var/aws-iam-authenticator/cert.pem on",
         "copy key.pem to /var/aws-iam-authenticator/key.pem on",

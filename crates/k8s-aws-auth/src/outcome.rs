@@ -129,9 +129,18 @@ pub enum LookupFailure {
     /// EC2 could not be asked, or gave no answer that can be used.
     #[error("EC2 could not tell the instance's private DNS name")]
     Unavailable,
+    /// EC2, or a limit of ours, asks to wait.
+    #[error("EC2 throttled the look-up of the instance")]
+    Throttled,
+    /// This server's own credentials may not ask EC2.
+    #[error("EC2 refused this server's credentials; it needs the permission ec2:DescribeInstances")]
+    Unauthorized,
     /// EC2 knows no such instance, yet.
     #[error("EC2 knows no such instance in this account and region")]
     UnknownInstance,
+    /// The instance belongs to another account than the caller: definite.
+    #[error("the instance belongs to another account than the caller")]
+    OtherAccount,
 }
 
 impl Refused {
@@ -162,7 +171,10 @@ impl Refused {
             Why::NotMapped(refusal) | Why::Unmappable(refusal) => refusal.reason.as_str(),
             Why::Lookup(LookupFailure::NotConfigured) => "instance_lookup_not_configured",
             Why::Lookup(LookupFailure::Unavailable) => "instance_lookup_failed",
+            Why::Lookup(LookupFailure::Throttled) => "instance_lookup_throttled",
+            Why::Lookup(LookupFailure::Unauthorized) => "instance_lookup_unauthorized",
             Why::Lookup(LookupFailure::UnknownInstance) => "instance_unknown",
+            Why::Lookup(LookupFailure::OtherAccount) => "instance_of_other_account",
             Why::Audience => "audience_mismatch",
         }
     }
@@ -172,8 +184,8 @@ impl Refused {
     pub fn is_definite(&self) -> bool {
         match &self.why {
             Why::Verify(error) => error.class().is_definite(),
+            Why::Lookup(LookupFailure::OtherAccount) | Why::NotMapped(_) | Why::Audience => true,
             Why::Unmappable(_) | Why::Lookup(_) => false,
-            Why::NotMapped(_) | Why::Audience => true,
         }
     }
 }

@@ -155,8 +155,14 @@ impl LookUpInstance {
         &self.lookup
     }
 
-    /// EC2 told the instance's private DNS name; an empty one is an instance that has none yet.
-    pub fn answer(self, private_dns_name: &str) -> Step {
+    /// EC2 told the instance's owner and private DNS name; an empty name is that of an instance that has none yet.
+    ///
+    /// An instance of another account than the caller's is not the caller: whoever may assume a role can call the session by
+    /// the id of somebody else's instance.
+    pub fn answer(self, owner: AccountId, private_dns_name: &str) -> Step {
+        if owner != self.caller.account() {
+            return self.fail(LookupFailure::OtherAccount);
+        }
         settle(self.lookup.resume(private_dns_name), self.caller, self.scrubbed)
     }
 

@@ -18,6 +18,8 @@ const CONFIG: &str = "server:
   mapRoles:
   - {rolearn: 'arn:aws:iam::123456789012:role/node', username: 'system:node:{{EC2PrivateDNSName}}', groups: [system:nodes]}
 ";
+/// The account of all of them.
+const OWNER: &str = "123456789012";
 const ALICE: (&str, &str) = ("arn:aws:iam::123456789012:user/alice", "AIDAIOSFODNN7EXAMPLE");
 const NODE: (&str, &str) =
     ("arn:aws:sts::123456789012:assumed-role/node/i-0123456789abcdef0", "AROAIOSFODNN7EXAMPLE:i-0123456789abcdef0");
@@ -234,7 +236,7 @@ fn an_instance_is_looked_up_by_its_id_in_its_account_and_named_after_its_dns_nam
     let lookup = lookup();
     assert_eq!(lookup.lookup().instance_id().as_str(), "i-0123456789abcdef0");
     assert_eq!(lookup.lookup().account().as_str(), "123456789012");
-    let granted = granted(lookup.answer("ip-10-0-0-1.eu-west-1.compute.internal"));
+    let granted = granted(lookup.answer(OWNER.parse().unwrap(), "ip-10-0-0-1.eu-west-1.compute.internal"));
     assert_eq!(granted.user().username, "system:node:ip-10-0-0-1.eu-west-1.compute.internal");
     assert_eq!(granted.user().groups, ["system:nodes"]);
     assert_eq!(granted.user().extra["sessionName"], ["i-0123456789abcdef0"]);
@@ -242,19 +244,28 @@ fn an_instance_is_looked_up_by_its_id_in_its_account_and_named_after_its_dns_nam
 
 #[test]
 fn an_instance_without_a_name_is_not_definite() {
-    assert_eq!(refused(lookup().answer("")), ("dns_name_empty", false));
+    assert_eq!(refused(lookup().answer(OWNER.parse().unwrap(), "")), ("dns_name_empty", false));
     for malformed in ["two words", "a\nb", "{{SessionName}}", "a:b", "é", &"x".repeat(300)] {
-        assert_eq!(refused(lookup().answer(malformed)), ("dns_name_malformed", false), "{malformed:?}");
+        assert_eq!(
+            refused(lookup().answer(OWNER.parse().unwrap(), malformed)),
+            ("dns_name_malformed", false),
+            "{malformed:?}"
+        );
     }
     for (failure, reason) in [
         (LookupFailure::NotConfigured, "instance_lookup_not_configured"),
         (LookupFailure::Unavailable, "instance_lookup_failed"),
+        (LookupFailure::Throttled, "instance_lookup_throttled"),
+        (LookupFailure::Unauthorized, "instance_lookup_unauthorized"),
         (LookupFailure::UnknownInstance, "instance_unknown"),
     ] {
         let outcome = done(lookup().fail(failure));
         assert_eq!(outcome.caller().unwrap().arn(), NODE.0);
         assert_eq!(refused(Step::Done(Box::new(outcome))), (reason, false));
     }
+    // Whoever may assume a role can call the session by the id of somebody else's instance.
+    let elsewhere = lookup().answer("210987654321".parse().unwrap(), "ip-10-0-0-1.eu-west-1.compute.internal");
+    assert_eq!(refused(elsewhere), ("instance_of_other_account", true));
     let person = ("arn:aws:sts::123456789012:assumed-role/node/bob", "AROAIOSFODNN7EXAMPLE:bob");
     assert_eq!(refused(call().answer(&identity(person)).map(&mappings())), ("session_not_an_instance", true));
 }

@@ -4,6 +4,7 @@
 //! $ mkfifo /tmp/hold; cargo run -p k8s-aws-fake --example serve < /tmp/hold > /tmp/fake.env &
 //! $ exec 3> /tmp/hold                # closing it ends the fake
 //! $ . /tmp/fake.env; aws sts get-caller-identity --region eu-west-1
+//! $ aws ec2 describe-instances --region eu-west-1 --filters Name=instance-id,Values=i-0123456789abcdef0
 //! ```
 //!
 //! An argument names the sample to act as, such as `assumed-role` or `instance-identity`; without one it is `user`.

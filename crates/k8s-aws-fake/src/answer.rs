@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderValue, Response, header};
 
 use crate::body::FakeBody;
 use crate::fault::{AnswerFault, Spoil};
@@ -18,12 +18,11 @@ type Answered = Result<Response<FakeBody>, Infallible>;
 /// The answer to a request, with the fault that applies to it.
 pub(crate) async fn answer(
     verdict: Verdict,
-    headers: &HeaderMap,
+    format: Format,
     request_id: &str,
     fault: Option<(Arc<Rule>, AnswerFault)>,
     control: &Arc<Control>,
 ) -> Answered {
-    let format = Format::wanted(headers);
     let reply = |format| verdict.render(format, request_id);
     let Some((rule, fault)) = fault else {
         return whole(reply(format));
@@ -35,7 +34,8 @@ pub(crate) async fn answer(
             reply.status = status;
             whole(reply)
         }
-        AnswerFault::Xml => whole(reply(Format::Xml)),
+        AnswerFault::Xml if format == Format::Json => whole(reply(Format::Xml)),
+        AnswerFault::Xml => whole(reply(format)),
         AnswerFault::Bytes(spoil) => whole(spoilt(reply(format), spoil)),
         AnswerFault::Slow(delay) => {
             tokio::time::sleep(delay).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::SystemTime;
 
@@ -186,6 +187,7 @@ pub(crate) struct Entry {
     pub(crate) credential: Credential,
     pub(crate) identity: Identity,
     expires: Mutex<Option<SystemTime>>,
+    describes_instances: AtomicBool,
     signing_keys: RwLock<Vec<SigningKey>>,
 }
 
@@ -202,6 +204,10 @@ const SIGNING_KEYS_PER_CREDENTIAL: usize = 32;
 impl Entry {
     pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
         lock(&self.expires).is_some_and(|at| at <= now)
+    }
+
+    pub(crate) fn may_describe_instances(&self) -> bool {
+        self.describes_instances.load(Ordering::Relaxed)
     }
 
     /// The signing key of Signature Version 4 for one day, region and service; derived once.
@@ -235,7 +241,13 @@ pub(crate) struct Directory(RwLock<HashMap<String, Arc<Entry>>>);
 impl Directory {
     pub(crate) fn insert(&self, credential: Credential, identity: Identity) {
         let key = credential.access_key_id.clone();
-        let entry = Entry { credential, identity, expires: Mutex::new(None), signing_keys: RwLock::default() };
+        let entry = Entry {
+            credential,
+            identity,
+            expires: Mutex::new(None),
+            describes_instances: AtomicBool::new(true),
+            signing_keys: RwLock::default(),
+        };
         write(&self.0).insert(key, Arc::new(entry));
     }
 
@@ -245,6 +257,10 @@ impl Directory {
 
     pub(crate) fn remove(&self, access_key_id: &str) -> bool {
         write(&self.0).remove(access_key_id).is_some()
+    }
+
+    pub(crate) fn set_may_describe_instances(&self, access_key_id: &str, may: bool) -> bool {
+        self.get(access_key_id).map(|entry| entry.describes_instances.store(may, Ordering::Relaxed)).is_some()
     }
 
     pub(crate) fn set_expiry(&self, access_key_id: &str, at: Option<SystemTime>) -> bool {

@@ -13,6 +13,7 @@ use crate::clock::FakeClock;
 use crate::directory::{Credential, Directory, Identity};
 use crate::error::StartError;
 use crate::fault::Fault;
+use crate::instances::{Instance, Instances};
 use crate::record::{Call, Counts, Journal};
 use crate::rules::{Injected, Rules};
 use crate::server::{self, Shared};
@@ -22,12 +23,17 @@ use crate::{proxy, samples};
 /// How many requests are kept unless the builder says otherwise.
 const DEFAULT_RECORD_LIMIT: usize = 4096;
 
+/// How many instances are on a page unless the builder says otherwise: as many as EC2 puts there.
+const DEFAULT_PAGE_SIZE: usize = 1000;
+
 /// Settings of a fake that is to be started. Made by [`FakeAws::builder`].
 #[derive(Debug)]
 pub struct FakeAwsBuilder {
     clock: FakeClock,
     samples: bool,
     identities: Vec<(Credential, Identity)>,
+    instances: Vec<Instance>,
+    page_size: usize,
     record_limit: usize,
     worker_threads: usize,
     http2: bool,
@@ -45,6 +51,21 @@ impl FakeAwsBuilder {
     #[must_use]
     pub fn identity(mut self, credential: Credential, identity: Identity) -> Self {
         self.identities.push((credential, identity));
+        self
+    }
+
+    /// Knows this EC2 instance.
+    #[must_use]
+    pub fn instance(mut self, instance: Instance) -> Self {
+        self.instances.push(instance);
+        self
+    }
+
+    /// Puts at most so many instances on a page of `DescribeInstances`; 1000 unless set, and at least 1. A request may ask
+    /// for fewer.
+    #[must_use]
+    pub fn page_size(mut self, instances: usize) -> Self {
+        self.page_size = instances;
         self
     }
 
@@ -90,9 +111,15 @@ impl FakeAwsBuilder {
         for (credential, identity) in samples.into_iter().map(|s| (s.credential, s.identity)).chain(self.identities) {
             directory.insert(credential, identity);
         }
+        let instances = Instances::new(self.page_size);
+        let sample = self.samples.then(samples::instance);
+        for instance in sample.into_iter().chain(self.instances) {
+            instances.insert(instance);
+        }
         let journal = Arc::new(Journal::new(self.record_limit));
         let rules = Rules::new(journal.clone());
-        let shared = Shared { tls, directory, rules, journal, clock: self.clock, requests: AtomicU64::new(0) };
+        let requests = AtomicU64::new(0);
+        let shared = Shared { tls, directory, instances, rules, journal, clock: self.clock, requests };
         let shared = Arc::new(shared);
         let (tls_listener, tls_addr) = listen().map_err(StartError::Listen)?;
         let (proxy_listener, proxy_addr) = listen().map_err(StartError::Listen)?;
@@ -145,6 +172,8 @@ impl FakeAws {
             clock: FakeClock::system(),
             samples: true,
             identities: Vec::new(),
+            instances: Vec::new(),
+            page_size: DEFAULT_PAGE_SIZE,
             record_limit: DEFAULT_RECORD_LIMIT,
             worker_threads: 1,
             http2: true,
@@ -230,6 +259,31 @@ impl FakeAws {
     /// Makes a credential expire at a time (`ExpiredToken` from then on), or never. False if it is not known.
     pub fn set_expiry(&self, access_key_id: &str, at: Option<SystemTime>) -> bool {
         self.shared.directory.set_expiry(access_key_id, at)
+    }
+
+    /// Lets a credential describe instances, as all may at first, or not (`UnauthorizedOperation`). False if it is not known.
+    pub fn set_may_describe_instances(&self, access_key_id: &str, may: bool) -> bool {
+        self.shared.directory.set_may_describe_instances(access_key_id, may)
+    }
+
+    /// Knows this EC2 instance from now on; one with the same id is replaced.
+    pub fn add_instance(&self, instance: Instance) {
+        self.shared.instances.insert(instance);
+    }
+
+    /// Does not know the instance any more. False if it did not before.
+    pub fn remove_instance(&self, id: &str) -> bool {
+        self.shared.instances.remove(id)
+    }
+
+    /// Gives an instance a private DNS name, or takes it away. False if there is no such instance.
+    pub fn set_private_dns_name(&self, id: &str, name: Option<&str>) -> bool {
+        self.shared.instances.set_private_dns_name(id, name)
+    }
+
+    /// Puts at most so many instances on a page from now on; at least 1.
+    pub fn set_page_size(&self, instances: usize) {
+        self.shared.instances.set_page_size(instances);
     }
 
     /// Puts a fault in force.

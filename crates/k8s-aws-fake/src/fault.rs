@@ -150,6 +150,11 @@ impl Fault {
         Self { name: "throttling", ..Self::error(400, "Throttling", "Rate exceeded") }
     }
 
+    /// 503 `RequestLimitExceeded`, which is how EC2 throttles.
+    pub fn request_limit_exceeded() -> Self {
+        Self { name: "request_limit_exceeded", ..Self::error(503, "RequestLimitExceeded", "Request limit exceeded.") }
+    }
+
     /// 429 `TooManyRequestsException`.
     pub fn too_many_requests() -> Self {
         Self { name: "too_many_requests", ..Self::error(429, "TooManyRequestsException", "Too many requests") }
@@ -209,7 +214,7 @@ impl Fault {
         Self { name: "respond", ..Self::instead(reply) }
     }
 
-    /// XML, even for those who accept JSON.
+    /// XML, even for those who accept JSON (which EC2 never gives).
     pub fn xml() -> Self {
         Self::answer("xml", AnswerFault::Xml)
     }

@@ -1,4 +1,4 @@
-//! A fake AWS for tests and demos: STS that checks signatures, behind TLS and a `CONNECT` proxy, on loopback.
+//! A fake AWS for tests and demos: STS and EC2 that check signatures, behind TLS and a `CONNECT` proxy, on loopback.
 //!
 //! [`FakeAws`] runs inside the test's process, on free ports, in a thread of its own, and is gone when it is dropped.
 //! Programs need no change to talk to it: [`FakeAws::env`] gives the environment (proxy and CA) that leads every AWS
@@ -38,6 +38,8 @@
 //! - STS `GetCallerIdentity`, over HTTP/1.1 and HTTP/2, signed in the query string (presigned URLs) or in the
 //!   `Authorization` header, answered in JSON or XML, on every host name of STS in every partition: regional, FIPS,
 //!   dual-stack and global.
+//! - EC2 `DescribeInstances`, by `instance-id` filter, by `InstanceId.N` or for all, in pages, on every host name of EC2. A
+//!   caller sees the instances of its own account in the region of the host, if it may describe any.
 //! - A check of Signature Version 4 that is its own. It rebuilds the canonical request from what arrived and shares no
 //!   code with any signer. Refusals have the status, code and shape of STS's.
 //! - Credentials that come, go and expire at run time ([`FakeAws::add`], [`FakeAws::remove`], [`FakeAws::set_expiry`]), and
@@ -49,7 +51,8 @@
 //! # Not in scope
 //!
 //! - Other actions and services: they are answered `InvalidAction` (400) and 404.
-//! - Permissions: `GetCallerIdentity` needs none.
+//! - Permissions, but for a switch per credential ([`FakeAws::set_may_describe_instances`]); `GetCallerIdentity` needs none.
+//! - Other filters of EC2 than `instance-id`, and wildcards in it.
 //! - Signature Version 4A, chunked uploads, and the rules of S3.
 //! - Being reached from other machines, or reaching AWS.
 //!
@@ -81,11 +84,13 @@ mod canonical;
 mod clock;
 mod date;
 mod directory;
+mod ec2;
 mod endpoint;
 mod error;
 mod fake;
 mod fault;
 mod gzip;
+mod instances;
 mod proxy;
 mod record;
 mod reply;
@@ -104,5 +109,6 @@ pub use directory::{Credential, Identity};
 pub use error::StartError;
 pub use fake::{FakeAws, FakeAwsBuilder};
 pub use fault::Fault;
+pub use instances::Instance;
 pub use record::{Call, Counts, Outcome};
 pub use rules::Injected;

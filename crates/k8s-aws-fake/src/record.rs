@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Version};
 use tokio::sync::Notify;
 
@@ -12,7 +13,7 @@ use crate::sync::lock;
 
 /// A request that the TLS listener received.
 ///
-/// `Debug` leaves out the query string and the header values: signatures and tokens are in them.
+/// `Debug` leaves out the query string, the body and the header values: signatures and tokens are in them.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Call {
@@ -28,6 +29,8 @@ pub struct Call {
     pub query: String,
     /// The headers. HTTP/2 sends the host as `:authority`, so `host` may be missing here.
     pub headers: HeaderMap,
+    /// The body; empty if it was longer than a service reads.
+    pub body: Bytes,
     /// The version of HTTP.
     pub version: Version,
     /// The action that was asked for, if the fake knows it.

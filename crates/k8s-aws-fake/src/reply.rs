@@ -1,10 +1,13 @@
-//! What a service answers, before it becomes bytes: the query protocol's answers and errors, as XML or JSON.
+//! What a service answers, before it becomes bytes: the query protocol's answers and errors, as XML or JSON, and EC2's.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// The namespace of STS answers, which is its API version.
 const XMLNS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// The namespace of EC2 answers.
+const EC2_XMLNS: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
 /// An error of AWS: HTTP status, code and message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ impl Refusal {
 pub(crate) enum Format {
     Xml,
     Json,
+    /// The XML of EC2, which has shapes of its own.
+    Ec2,
 }
 
 impl Format {
@@ -38,6 +43,7 @@ impl Format {
         match self {
             Self::Xml => "text/xml",
             Self::Json => "application/json",
+            Self::Ec2 => "text/xml;charset=UTF-8",
         }
     }
 }
@@ -49,10 +55,18 @@ pub(crate) struct Answer {
     pub(crate) fields: Vec<(&'static str, String)>,
 }
 
+/// A successful answer of EC2: what stands in `<action>Response` behind the request id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Document {
+    pub(crate) action: &'static str,
+    pub(crate) inner: String,
+}
+
 /// What a service has decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Answer(Answer),
+    Document(Document),
     Refusal(Refusal),
     /// What AWS's front end says, not in the format of the service: status, `Location` and body.
     FrontEnd(u16, Option<&'static str>, &'static str),
@@ -70,6 +84,7 @@ impl Verdict {
     pub(crate) fn render(&self, format: Format, request_id: &str) -> Reply {
         let (status, body, content_type) = match self {
             Self::Answer(answer) => (200, success(answer, format, request_id), format.content_type()),
+            Self::Document(document) => (200, ec2_success(document, request_id), Format::Ec2.content_type()),
             Self::Refusal(refusal) => (refusal.status, failure(refusal, format, request_id), format.content_type()),
             Self::FrontEnd(status, _, body) => (*status, (*body).to_owned(), "application/xml"),
         };
@@ -96,7 +111,7 @@ impl Reply {
 fn success(answer: &Answer, format: Format, request_id: &str) -> String {
     let action = answer.action;
     match format {
-        Format::Xml => {
+        Format::Xml | Format::Ec2 => {
             let field = |(name, value): &(&str, String)| format!("    <{name}>{}</{name}>\n", xml(value));
             let fields: String = answer.fields.iter().map(field).collect();
             format!(
@@ -114,6 +129,14 @@ fn success(answer: &Answer, format: Format, request_id: &str) -> String {
     }
 }
 
+fn ec2_success(document: &Document, request_id: &str) -> String {
+    let Document { action, inner } = document;
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{EC2_XMLNS}\">\n    \
+         <requestId>{request_id}</requestId>\n{inner}</{action}Response>\n"
+    )
+}
+
 fn failure(refusal: &Refusal, format: Format, request_id: &str) -> String {
     let Refusal { status, code, message } = refusal;
     let fault = if *status < 500 { "Sender" } else { "Receiver" };
@@ -127,10 +150,15 @@ fn failure(refusal: &Refusal, format: Format, request_id: &str) -> String {
             "{{\"Error\":{{\"Code\":\"{code}\",\"Message\":{},\"Type\":\"{fault}\"}},\"RequestId\":\"{request_id}\"}}",
             json(message)
         ),
+        Format::Ec2 => format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{}\
+             </Message></Error></Errors><RequestID>{request_id}</RequestID></Response>",
+            xml(message)
+        ),
     }
 }
 
-fn xml(text: &str) -> String {
+pub(crate) fn xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

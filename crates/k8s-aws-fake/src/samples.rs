@@ -1,12 +1,19 @@
 //! Ready-made principals of every kind, each with a credential. A fake knows them all unless told otherwise.
 
 use crate::directory::{Credential, Identity};
+use crate::instances::Instance;
 
 /// The account of the samples. AWS uses it in its documentation; nobody owns it.
 pub const ACCOUNT: &str = "111122223333";
 
-/// The instance that the samples for EC2 speak of.
+/// The instance that the samples for EC2 speak of: [`instance`].
 pub const INSTANCE_ID: &str = "i-0123456789abcdef0";
+
+/// The region that [`instance`] runs in.
+pub const REGION: &str = "eu-west-1";
+
+/// The private DNS name of [`instance`].
+pub const PRIVATE_DNS_NAME: &str = "ip-10-0-0-1.eu-west-1.compute.internal";
 
 /// A principal and a credential of it.
 #[derive(Clone, Debug)]
@@ -72,7 +79,12 @@ pub fn assumed_role_in_govcloud() -> Sample {
     sample("assumed-role-in-govcloud", identity)
 }
 
-/// All of them.
+/// The instance [`INSTANCE_ID`] of [`ACCOUNT`].
+pub fn instance() -> Instance {
+    Instance::new(INSTANCE_ID, ACCOUNT, REGION).named(PRIVATE_DNS_NAME)
+}
+
+/// All principals.
 pub fn all() -> Vec<Sample> {
     vec![
         user(),

@@ -21,6 +21,7 @@ use crate::body::FakeBody;
 use crate::clock::FakeClock;
 use crate::directory::Directory;
 use crate::fault::TlsFault;
+use crate::instances::Instances;
 use crate::record::{Call, Journal, Outcome};
 use crate::reply::Verdict;
 use crate::rules::Rules;
@@ -37,6 +38,7 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 pub(crate) struct Shared {
     pub(crate) tls: Tls,
     pub(crate) directory: Directory,
+    pub(crate) instances: Instances,
     pub(crate) rules: Arc<Rules>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) clock: FakeClock,
@@ -140,11 +142,11 @@ async fn handle(
         Some(body) => {
             let (method, headers) = (parts.method.as_str(), &parts.headers);
             let received = Received { method, path, query, host, headers, body };
-            service::dispatch(&received, &shared.directory, shared.clock.now())
+            service::dispatch(&received, &shared.directory, &shared.instances, shared.clock.now())
         }
         None => Decision::too_large(),
     };
-    let Decision { action, caller, verdict } = decision;
+    let Decision { action, caller, verdict, format } = decision;
     let fault = shared.rules.on_answer(host, action);
     let call = shared.journal.keeps_calls().then(|| Call {
         sni: sni.as_deref().map(str::to_owned),
@@ -153,6 +155,7 @@ async fn handle(
         path: path.to_owned(),
         query: query.to_owned(),
         headers: parts.headers.clone(),
+        body: body.unwrap_or_default(),
         version: parts.version,
         action,
         outcome: outcome(caller, &verdict),
@@ -161,12 +164,12 @@ async fn handle(
     shared.journal.call(call, |counts| counts.call(host, action, fault.is_some()));
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let request_id = format!("00000000-0000-4000-8000-{number:012x}");
-    answer(verdict, &parts.headers, &request_id, fault, &control).await
+    answer(verdict, format, &request_id, fault, &control).await
 }
 
 fn outcome(caller: Option<String>, verdict: &Verdict) -> Outcome {
     match verdict {
-        Verdict::Answer(_) => Outcome::Accepted { arn: caller.unwrap_or_default() },
+        Verdict::Answer(_) | Verdict::Document(_) => Outcome::Accepted { arn: caller.unwrap_or_default() },
         Verdict::Refusal(refusal) => Outcome::Refused { status: refusal.status, code: refusal.code },
         Verdict::FrontEnd(status, ..) => Outcome::FrontEnd { status: *status },
     }

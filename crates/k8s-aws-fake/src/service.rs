@@ -1,15 +1,16 @@
 //! Services by host name. A new service is a line in [`dispatch`] and a module; a new action is a line in its module.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use http::header;
 
-use crate::canonical;
 use crate::directory::Directory;
 use crate::endpoint::Endpoint;
-use crate::reply::{Refusal, Verdict};
+use crate::instances::Instances;
+use crate::reply::{Format, Refusal, Verdict};
 use crate::sigv4::Received;
-use crate::sts;
+use crate::{canonical, ec2, sigv4, sts};
 
 /// STS takes a URL of 16 KiB; its front end turns away a longer one.
 const MAX_URI_BYTES: usize = 16 * 1024;
@@ -22,9 +23,16 @@ pub(crate) struct Decision {
     /// The ARN of the caller, if the signature held.
     pub(crate) caller: Option<String>,
     pub(crate) verdict: Verdict,
+    /// The format of the service.
+    pub(crate) format: Format,
 }
 
 impl Decision {
+    /// A decision about a request whose caller is not known (yet).
+    pub(crate) fn new(action: Option<&'static str>, verdict: Verdict) -> Self {
+        Self { action, caller: None, verdict, format: Format::Xml }
+    }
+
     /// For a body or URL that the front end does not read to its end.
     pub(crate) fn too_large() -> Self {
         Self::front_end(413, None, "<RequestEntityTooLargeException/>")
@@ -36,34 +44,63 @@ impl Decision {
     }
 
     pub(crate) fn front_end(status: u16, location: Option<&'static str>, body: &'static str) -> Self {
-        Self { action: None, caller: None, verdict: Verdict::FrontEnd(status, location, body) }
+        Self::new(None, Verdict::FrontEnd(status, location, body))
     }
 
     pub(crate) fn refused(action: Option<&'static str>, refusal: Refusal) -> Self {
-        Self { action, caller: None, verdict: Verdict::Refusal(refusal) }
+        Self::new(action, Verdict::Refusal(refusal))
     }
 }
 
 /// Sends a request to the service that its host names.
-pub(crate) fn dispatch(request: &Received<'_>, directory: &Directory, now: SystemTime) -> Decision {
+pub(crate) fn dispatch(
+    request: &Received<'_>,
+    directory: &Directory,
+    instances: &Instances,
+    now: SystemTime,
+) -> Decision {
     if request.path.len() + request.query.len() + 1 > MAX_URI_BYTES {
         return Decision::too_large();
     }
     let host = request.host.to_ascii_lowercase();
     match Endpoint::of(host.strip_suffix(":443").unwrap_or(&host)) {
-        Some(endpoint) if endpoint.service == "sts" => sts::handle(request, &endpoint, directory, now),
+        Some(endpoint) if endpoint.service == "sts" => {
+            let decision = sts::handle(request, &endpoint, directory, now);
+            Decision { format: Format::wanted(request.headers), ..decision }
+        }
+        Some(endpoint) if endpoint.service == "ec2" => {
+            let decision = ec2::handle(request, &endpoint, directory, instances, now);
+            Decision { format: Format::Ec2, ..decision }
+        }
         _ => Decision::unknown_operation(),
     }
 }
 
-impl Received<'_> {
-    /// The parameters of the query protocol: those of the query string, then those of a form in the body.
-    pub(crate) fn parameters(&self) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-        let mut parameters = canonical::parameters(self.query)?;
+/// The parameters of the query protocol: those of the query string, then those of a form in the body.
+pub(crate) struct Parameters(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Parameters {
+    /// `None` for a broken escape.
+    pub(crate) fn of(request: &Received<'_>) -> Option<Self> {
+        let mut parameters = canonical::parameters(request.query)?;
         let form = |v: &http::HeaderValue| v.as_bytes().starts_with(b"application/x-www-form-urlencoded");
-        if self.headers.get(header::CONTENT_TYPE).is_some_and(form) {
-            parameters.extend(canonical::parameters(std::str::from_utf8(self.body).ok()?)?);
+        if request.headers.get(header::CONTENT_TYPE).is_some_and(form) {
+            parameters.extend(canonical::parameters(std::str::from_utf8(request.body).ok()?)?);
         }
-        Some(parameters)
+        Some(Self(parameters))
+    }
+
+    /// The value of a parameter that may be there once.
+    pub(crate) fn one(&self, wanted: &str) -> Result<Option<Cow<'_, str>>, Refusal> {
+        let mut values = self.0.iter().filter(|(name, _)| name == wanted.as_bytes()).map(|(_, value)| value.as_slice());
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(String::from_utf8_lossy)),
+            _ => Err(sigv4::malformed_query()),
+        }
+    }
+
+    /// All names and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.0.iter().map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)))
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::directory::Directory;
 use crate::endpoint::Endpoint;
 use crate::reply::{Answer, Refusal, Verdict};
-use crate::service::Decision;
+use crate::service::{Decision, Parameters};
 use crate::sigv4::{self, Received};
 
 /// The one API version that STS has.
@@ -20,17 +20,10 @@ pub(crate) fn handle(
     if request.path != "/" || !matches!(request.method, "GET" | "POST") {
         return Decision::unknown_operation();
     }
-    let Some(parameters) = request.parameters() else {
+    let Some(parameters) = Parameters::of(request) else {
         return Decision::refused(None, sigv4::malformed_query());
     };
-    let one = |wanted: &[u8]| {
-        let mut values = parameters.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value.as_slice());
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value.map(String::from_utf8_lossy)),
-            _ => Err(sigv4::malformed_query()),
-        }
-    };
-    let (action, version) = match (one(b"Action"), one(b"Version")) {
+    let (action, version) = match (parameters.one("Action"), parameters.one("Version")) {
         (Ok(action), Ok(version)) => (action, version),
         (Err(refusal), _) | (_, Err(refusal)) => return Decision::refused(None, refusal),
     };
@@ -67,7 +60,7 @@ fn get_caller_identity(
                 ("Account", who.account().to_owned()),
             ];
             let verdict = Verdict::Answer(Answer { action, fields });
-            Decision { action: Some(action), caller: Some(who.arn().to_owned()), verdict }
+            Decision { caller: Some(who.arn().to_owned()), ..Decision::new(Some(action), verdict) }
         }
     }
 }

@@ -138,9 +138,9 @@ async fn requests_that_sts_refuses_are_refused_with_its_codes() {
         let answer = send(&fake, HOST, request).await.unwrap();
         assert_eq!(answer.status.as_u16(), want, "{} bytes", target.len());
     }
-    let other = send(&fake, "ec2.eu-west-1.amazonaws.com", {
+    let other = send(&fake, "s3.eu-west-1.amazonaws.com", {
         let mut request = signed.request();
-        request.headers_mut().insert("host", "ec2.eu-west-1.amazonaws.com".parse().unwrap());
+        request.headers_mut().insert("host", "s3.eu-west-1.amazonaws.com".parse().unwrap());
         request
     });
     assert_eq!(other.await.unwrap().status, 404, "a service that the fake does not have");

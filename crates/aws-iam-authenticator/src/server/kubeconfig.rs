@@ -5,6 +5,7 @@ use super::files;
 use super::settings::Settings;
 use crate::{Failure, Log};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
 
 /// Writes the file, its directory too where it is missing. The names in it are those of the Go program's.
 pub(super) fn write(settings: &Settings, port: u16, identity: &ServingIdentity, log: &Log) -> Result<(), Failure> {
@@ -12,32 +13,23 @@ pub(super) fn write(settings: &Settings, port: u16, identity: &ServingIdentity, 
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         files::create_directory(directory)?;
     }
-    let content = render(&settings.url(port), identity.certificate_pem());
+    let content = render(&settings.url(port), identity.certificate_pem())?;
     files::replace(path, content.as_bytes(), 0o644)?;
     log.info("writing webhook kubeconfig file", &[("kubeconfigPath", path.display().to_string().into())]);
     Ok(())
 }
 
-fn render(url: &str, certificate_pem: &str) -> String {
-    // JSON is YAML, quoted as a whole: no host name of whatever kind can change the shape of the file.
-    let server = serde_json::Value::from(url);
-    let certificate = STANDARD.encode(certificate_pem);
-    format!(
-        "apiVersion: v1
-kind: Config
-clusters:
-- name: aws-iam-authenticator
-  cluster:
-    certificate-authority-data: {certificate}
-    server: {server}
-users:
-- name: apiserver
-contexts:
-- name: webhook
-  context:
-    cluster: aws-iam-authenticator
-    user: apiserver
-current-context: webhook
-"
-    )
+fn render(url: &str, certificate_pem: &str) -> Result<String, Failure> {
+    let kubeconfig = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{
+            "name": "aws-iam-authenticator",
+            "cluster": { "certificate-authority-data": STANDARD.encode(certificate_pem), "server": url },
+        }],
+        "users": [{ "name": "apiserver" }],
+        "contexts": [{ "name": "webhook", "context": { "cluster": "aws-iam-authenticator", "user": "apiserver" } }],
+        "current-context": "webhook",
+    });
+    serde_yaml::to_string(&kubeconfig).map_err(Failure::new)
 }
