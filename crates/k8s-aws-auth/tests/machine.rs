@@ -279,7 +279,7 @@ fn a_scrubbed_accounts_caller_has_an_administrative_uid_and_no_extra_also_after_
     };
     let alice = granted(begin().answer(&identity(ALICE)).map(&mappings()));
     let node = match begin().answer(&identity(NODE)).map(&mappings()) {
-        Step::LookUpInstance(lookup) => granted(lookup.answer("ip-10-0-0-1.ec2.internal")),
+        Step::LookUpInstance(lookup) => granted(lookup.answer(OWNER.parse().unwrap(), "ip-10-0-0-1.ec2.internal")),
         step => panic!("{step:?}"),
     };
     for (granted, username) in [(alice, "alice"), (node, "system:node:ip-10-0-0-1.ec2.internal")] {
