@@ -111,6 +111,12 @@ pub(crate) struct ServerArgs {
     /// The port to listen on; 0 takes a free one [default: 21362]
     #[arg(long)]
     pub(crate) port: Option<u16>,
+    /// Refuse to start where the configuration file has a key that means nothing
+    #[arg(long)]
+    pub(crate) strict_config: bool,
+    /// Check configuration, mappings, certificate and the way to STS; do not listen. Fails on anything that is ignored
+    #[arg(long)]
+    pub(crate) check_config: bool,
     /// Where mappings come from, in order: MountedFile, DynamicFile [default: MountedFile]
     #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
     pub(crate) backend_mode: Vec<String>,

@@ -53,10 +53,10 @@ impl Mappings {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is odd about the configuration file goes to the log.
-    pub(super) fn report_config(&self, path: &str, log: &Log) {
+    /// What is odd about the configuration file goes to the log. Gives how many entries are ignored.
+    pub(super) fn report_config(&self, path: &str, log: &Log) -> usize {
         let state = self.state();
-        report(state.config.document.findings().iter().chain(&state.config.findings), path, log);
+        report(state.config.document.findings().iter().chain(&state.config.findings), path, log)
     }
 
     /// Takes over what the configuration file says now: entry by entry, and of lists that cannot be read the last good ones.
@@ -121,8 +121,11 @@ fn options(config: &ServerConfig, sso_role_match: bool) -> Options {
     Options { sso_role_match, reserved: config.reserved.clone() }
 }
 
-fn report<'a>(findings: impl Iterator<Item = &'a Finding>, path: &str, log: &Log) {
+/// Writes findings to the log; gives how many of them say that something is ignored.
+pub(super) fn report<'a>(findings: impl Iterator<Item = &'a Finding>, path: &str, log: &Log) -> usize {
+    let mut errors = 0;
     for finding in findings {
+        errors += usize::from(finding.severity == Severity::Error);
         let level = match finding.severity {
             Severity::Hint => Level::Debug,
             Severity::Warning => Level::Warning,
@@ -137,4 +140,5 @@ fn report<'a>(findings: impl Iterator<Item = &'a Finding>, path: &str, log: &Log
         ];
         log.write(level, &finding.message, &fields);
     }
+    errors
 }

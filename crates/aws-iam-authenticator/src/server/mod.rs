@@ -19,8 +19,9 @@ use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use crate::{Failure, Log, transport};
 pub(crate) use init::init;
+use k8s_aws_auth::mapping::{Finding, ServerConfig, unknown_keys};
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
-use k8s_aws_auth::{Authenticator, Event, Observer, mapping::ServerConfig};
+use k8s_aws_auth::{Authenticator, Event, Observer};
 use k8s_aws_auth_hyper::TransportError;
 use k8s_aws_auth_tower::{Driver, IdentityCache, Webhook};
 use mappings::Mappings;
@@ -37,6 +38,7 @@ use tokio::net::TcpListener;
 const MAX_IDENTITIES: usize = 4096;
 
 pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Arc<Log>) -> Result<(), Failure> {
+    transport::choose_cryptography();
     let settings = Arc::new(Settings::gather(arguments, configuration)?);
     let metrics = Arc::new(Metrics::new());
     let file = configuration.file.as_ref();
@@ -45,8 +47,15 @@ pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Ar
     let shown = file.map(|file| file.path.display().to_string()).unwrap_or_default();
     let how = (configuration.features.sso_role_match, settings.strict_user_ids);
     let mappings = Arc::new(Mappings::new(config, settings.backend_modes.clone(), how, metrics.clone()));
-    mappings.report_config(&shown, &log);
-    transport::choose_cryptography();
+    let ignored = mappings.report_config(&shown, &log);
+    let unknown = file.map(|file| unknown_keys(&file.tree, &[], OUR_KEYS)).unwrap_or_default();
+    mappings::report(unknown.iter(), &shown, &log);
+    if arguments.strict_config || arguments.check_config {
+        refuse_unknown(&unknown, &shown)?;
+    }
+    if arguments.check_config {
+        return check(&settings, &mappings, ignored, &log);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -96,6 +105,37 @@ async fn serve(
     if let Some(health) = health {
         health.abort();
     }
+    Ok(())
+}
+
+/// The keys under `server` that the Go program does not have.
+const OUR_KEYS: &[&str] = &["audiences", "healthAddress", "identityCacheSeconds", "stsRegions"];
+
+/// A deployment of the Go program has to start, so a key that means nothing is a warning unless this was asked for.
+fn refuse_unknown(unknown: &[Finding], path: &str) -> Result<(), Failure> {
+    match unknown.first() {
+        None => Ok(()),
+        Some(finding) => {
+            let line = finding.span.map_or(0, |span| span.start.line);
+            Err(Failure::new(format!("{path}:{line}: {}", finding.message)))
+        }
+    }
+}
+
+/// `--check-config`: everything that a start does, short of making files and listening.
+fn check(settings: &Settings, mappings: &Mappings, ignored: usize, log: &Log) -> Result<(), Failure> {
+    let [certificate, key] = certificate::paths(settings);
+    if certificate.exists() || key.exists() {
+        ServingCertificate::new(&certificate::load(settings)?)?;
+    }
+    transport::to_aws()?;
+    if ignored > 0 {
+        return Err(
+            Failure::new(format!("{ignored} entries of the mappings are ignored")).with_remedy("see the lines above")
+        );
+    }
+    let rules: usize = mappings.snapshot().backends().iter().filter_map(|b| Some(b.document()?.rules().count())).sum();
+    log.info("the configuration is good", &[("rules", u64::try_from(rules).unwrap_or(u64::MAX).into())]);
     Ok(())
 }
 

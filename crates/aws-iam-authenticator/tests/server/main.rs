@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod config;
 mod faults;
 mod files;
 mod metrics;

@@ -1,0 +1,66 @@
+//! The configuration file: what is odd about it, and checking it without starting.
+
+use crate::support::{Program, Server};
+use k8s_aws_fake::FakeAws;
+use std::process::Output;
+
+fn check(program: &Program, fake: &FakeAws) -> Output {
+    let mut command = program.command(Some(fake));
+    command.args(["--check-config", "--log-format=text"]).output().unwrap()
+}
+
+fn log(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+const GOOD: &str = "mapUsers:\n- userarn: arn:aws:iam::111122223333:user/alice\n  username: alice\n";
+
+#[test]
+fn a_key_that_means_nothing_is_a_warning_with_the_nearest_one_and_an_error_when_asked() {
+    let fake = FakeAws::start().unwrap();
+    let program = Program::new().configured("mapRole: []\n");
+    let server: Server = program.start(&fake);
+    let seen = server.seen();
+    let warning = seen.iter().find(|line| line.level() == "warning").unwrap();
+    assert!(warning.message().contains("did you mean `mapRoles`?"), "{warning:?}");
+    assert_eq!(warning.text("code"), "unknown-key");
+    drop(server);
+    let strict = Program::new().configured("mapRole: []\n").argument("--strict-config");
+    let error = strict.refuses_to_start(Some(&fake));
+    assert!(error.contains("config.yaml:3: ") && error.contains("mapRoles"), "{error}");
+}
+
+#[test]
+fn checking_says_what_a_start_would_and_makes_nothing() {
+    let fake = FakeAws::start().unwrap();
+    let good = Program::new().configured(GOOD);
+    let output = check(&good, &fake);
+    assert!(output.status.success(), "{}", log(&output));
+    assert!(log(&output).contains("the configuration is good") && log(&output).contains("rules=1"), "{}", log(&output));
+    assert!(!log(&output).contains("listening"), "{}", log(&output));
+    assert!(!good.state().exists() && !good.kubeconfig().exists(), "no file is made");
+
+    for (configuration, problem) in [
+        ("mapUsers:\n- userarn: nonsense\n  username: x\n", "1 entries of the mappings are ignored"),
+        ("mapUser: []\n", "did you mean `mapUsers`?"),
+        ("kubeconfigPregenerated: perhaps\n", "config.yaml:3: server.kubeconfigPregenerated: neither true nor false"),
+        ("scrubbedAccounts: [12]\n", "exactly 12 digits"),
+        ("stsRegions: [EU WEST]\n", "server.stsRegions: a region is"),
+    ] {
+        let program = Program::new().configured(configuration);
+        let output = check(&program, &fake);
+        assert_eq!(output.status.code(), Some(1), "{configuration}");
+        assert!(log(&output).contains(problem), "{problem} in {}", log(&output));
+    }
+}
+
+#[test]
+fn checking_looks_at_the_certificate_that_is_there() {
+    let fake = FakeAws::start().unwrap();
+    let program = Program::new().configured(GOOD);
+    drop(program.start(&fake));
+    assert!(check(&program, &fake).status.success());
+    std::fs::write(program.state().join("key.pem"), "not a key").unwrap();
+    let output = check(&program, &fake);
+    assert!(!output.status.success() && log(&output).contains("key.pem"), "{}", log(&output));
+}
