@@ -24,6 +24,7 @@ pub use log::{Field, Format, Level, Log, Value};
 use clap::{Parser, error::ErrorKind};
 use cli::{Command, VersionArgs};
 use config::Configuration;
+use k8s_aws_auth::token::TOKEN_PREFIX;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -33,10 +34,14 @@ use std::sync::Arc;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = error.print();
-            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(1) };
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            // It quotes what it did not understand, and that may be a token in the wrong place.
+            let _ = io::stderr().write_all(without_tokens(&error.render().to_string()).as_bytes());
+            return ExitCode::from(1);
         }
     };
     match dispatch(cli) {
@@ -70,6 +75,18 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
             server::run(&arguments, &configuration, log)
         }
     }
+}
+
+/// A text with the tokens in it cut off behind their prefix.
+fn without_tokens(text: &str) -> String {
+    let mut pieces = text.split(TOKEN_PREFIX);
+    let mut clean = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        clean.push_str(TOKEN_PREFIX);
+        clean.push_str("...");
+        clean.push_str(piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_+/=".contains(c)));
+    }
+    clean
 }
 
 fn version(arguments: &VersionArgs) -> Result<(), Failure> {

@@ -81,3 +81,16 @@ fn a_bad_token_says_why_and_shows_nothing_of_itself() {
     let output = run(&fake, &["verify", "-i", "prod", "-t", &token], "");
     assert!(stderr(&output).contains("(sts_throttled)\n  try again"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_token_in_the_wrong_place_is_not_repeated() {
+    let fake = FakeAws::start().unwrap();
+    let token = token(&fake);
+    for arguments in
+        [&["verify", &token][..], &["verify", "-i", "prod", "--tokn", &token], &["verify", "-o", &token], &[&token]]
+    {
+        let output = run(&fake, arguments, "");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!stderr(&output).is_empty() && !stderr(&output).contains(&token[11..30]), "{}", stderr(&output));
+    }
+}
