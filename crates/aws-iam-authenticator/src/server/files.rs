@@ -43,6 +43,12 @@ pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     }
 }
 
+/// The text of a file, or nothing where there is none.
+pub(super) fn read_text_if_there(path: &Path) -> Result<Option<String>, Failure> {
+    let text = read_if_there(path)?.map(String::from_utf8).transpose();
+    text.map_err(|_| Failure::new(format!("{} is not UTF-8", path.display())))
+}
+
 /// Makes a directory and its parents.
 pub(super) fn create_directory(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path)

@@ -71,11 +71,12 @@ impl Mappings {
         self.report_config(path, log);
     }
 
-    /// Takes over what the dynamic file says now; a file that was deleted maps nobody.
-    pub(super) fn load_dynamic_file(&self, text: Option<&str>, path: &str, log: &Log) {
+    /// Takes over what the dynamic file says now; a file that was deleted maps nobody. Gives how many entries are ignored.
+    pub(super) fn load_dynamic_file(&self, text: Option<&str>, path: &str, log: &Log) -> usize {
+        let mut ignored = 0;
         let file = text.map(|text| DynamicFile::parse(text, self.strict_user_ids));
         if let Some(file) = &file {
-            report(file.document.findings().iter(), path, log);
+            ignored = report(file.document.findings().iter(), path, log);
             if file.document.unreadable_lists().next().is_some() {
                 self.metrics.count_dynamic_file_failure();
             }
@@ -83,6 +84,7 @@ impl Mappings {
         let mut state = self.state();
         state.engine.load(BackendMode::DynamicFile, file.map_or_else(Document::empty, |file| file.document));
         self.publish(&state);
+        ignored
     }
 
     /// Switches the chain of backends to what the backend-mode file says, or back to the configured one where there is none.

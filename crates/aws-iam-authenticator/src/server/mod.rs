@@ -63,6 +63,12 @@ pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Ar
     runtime.block_on(serve(settings, config_file, mappings, metrics, log))
 }
 
+/// Which tokens are sent to STS at all.
+fn policy(settings: &Settings) -> Result<Policy, Failure> {
+    let policy = settings.regions.iter().try_fold(Policy::new(settings.partition), Policy::with_region);
+    policy.map_err(|error| Failure::new(format!("server.stsRegions: {error}")))
+}
+
 async fn serve(
     settings: Arc<Settings>,
     config_file: Option<(PathBuf, u64)>,
@@ -70,6 +76,8 @@ async fn serve(
     metrics: Arc<Metrics>,
     log: Arc<Log>,
 ) -> Result<(), Failure> {
+    // Before any file is made: what refuses to start leaves nothing behind.
+    let policy = policy(&settings)?;
     let identity = certificate::load_or_create(&settings, &log)?;
     // A pair that cannot be served is refused before an API server is told to trust it.
     let certificate = ServingCertificate::new(&identity)?;
@@ -82,8 +90,6 @@ async fn serve(
     }
 
     let transport = transport::to_aws()?;
-    let policy = settings.regions.iter().try_fold(Policy::new(settings.partition), Policy::with_region);
-    let policy = policy.map_err(|error| Failure::new(format!("server.stsRegions: {error}")))?;
     let authenticator =
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
     let current = mappings.clone();
@@ -123,7 +129,20 @@ fn refuse_unknown(unknown: &[Finding], path: &str) -> Result<(), Failure> {
 }
 
 /// `--check-config`: everything that a start does, short of making files and listening.
-fn check(settings: &Settings, mappings: &Mappings, ignored: usize, log: &Log) -> Result<(), Failure> {
+fn check(settings: &Settings, mappings: &Mappings, mut ignored: usize, log: &Log) -> Result<(), Failure> {
+    policy(settings)?;
+    if let Some(path) = &settings.dynamic_file
+        && let Some(text) = files::read_text_if_there(path)?
+    {
+        ignored += mappings.load_dynamic_file(Some(&text), &path.display().to_string(), log);
+    }
+    if let Some(path) = &settings.backend_mode_file
+        && let Some(text) = files::read_text_if_there(path)?
+    {
+        mappings
+            .load_backend_modes(Some(&text))
+            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    }
     let [certificate, key] = certificate::paths(settings);
     if certificate.exists() || key.exists() {
         ServingCertificate::new(&certificate::load(settings)?)?;

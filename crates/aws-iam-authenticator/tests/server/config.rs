@@ -46,6 +46,7 @@ fn checking_says_what_a_start_would_and_makes_nothing() {
         ("kubeconfigPregenerated: perhaps\n", "config.yaml:3: server.kubeconfigPregenerated: neither true nor false"),
         ("scrubbedAccounts: [12]\n", "exactly 12 digits"),
         ("stsRegions: [EU WEST]\n", "server.stsRegions: a region is"),
+        ("stsRegions: [us-gov-west-1]\n", "server.stsRegions: the region belongs to partition aws-us-gov"),
     ] {
         let program = Program::new().configured(configuration);
         let output = check(&program, &fake);
@@ -63,4 +64,40 @@ fn checking_looks_at_the_certificate_that_is_there() {
     std::fs::write(program.state().join("key.pem"), "not a key").unwrap();
     let output = check(&program, &fake);
     assert!(!output.status.success() && log(&output).contains("key.pem"), "{}", log(&output));
+}
+
+#[test]
+fn checking_reads_the_dynamic_file_and_the_backend_mode_file_too() {
+    let fake = FakeAws::start().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (dynamic, modes) = (directory.path().join("dynamic.json"), directory.path().join("modes.json"));
+    let program = Program::new().argument("--backend-mode=DynamicFile").configured(&format!(
+        "dynamicfilepath: {}\ndynamicBackendModePath: {}",
+        dynamic.display(),
+        modes.display()
+    ));
+    let write = |path, text: &str| std::fs::write(path, text).unwrap();
+    write(&dynamic, r#"{"mapUsers": []}"#);
+    write(&modes, r#"{"backendMode": "DynamicFile"}"#);
+    let output = check(&program, &fake);
+    assert!(output.status.success(), "{}", log(&output));
+    write(&dynamic, r#"{"mapUsers": [{"userarn": "nonsense", "username": "x"}]}"#);
+    let output = check(&program, &fake);
+    assert!(
+        !output.status.success() && log(&output).contains("1 entries of the mappings are ignored"),
+        "{}",
+        log(&output)
+    );
+    write(&dynamic, r#"{"mapUsers": []}"#);
+    write(&modes, r#"{"backendMode": "Nowhere"}"#);
+    let output = check(&program, &fake);
+    assert!(!output.status.success() && log(&output).contains("modes.json"), "{}", log(&output));
+}
+
+#[test]
+fn what_refuses_to_start_leaves_no_file_behind() {
+    let program = Program::new().configured("stsRegions: [us-gov-west-1]\n");
+    let error = program.refuses_to_start(None);
+    assert!(error.contains("belongs to partition aws-us-gov"), "{error}");
+    assert!(!program.state().exists() && !program.kubeconfig().exists());
 }
