@@ -282,6 +282,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_length_is_allowed_to_its_last_byte() {
+        let arn = |length: usize| format!("arn:aws:iam::123456789012:user/{}", "a".repeat(length - 31));
+        assert_eq!(Arn::parse(&arn(MAX_ARN_LEN + 1)), Err(wrong("longer than 2048 bytes")));
+        assert_eq!(Arn::parse(&arn(MAX_ARN_LEN)), Err(wrong("not a user or role name")));
+        let path = |length: usize| format!("arn:aws:iam::123456789012:user/{}/alice", "a".repeat(length - 2));
+        assert!(Arn::parse(&path(512)).is_ok());
+        assert_eq!(Arn::parse(&path(513)), Err(wrong("not a path")));
+    }
+
     proptest! {
         #[test]
         fn whatever_is_read_is_written_back(text in "arn:aws(-cn)?:(iam|sts)::[0-9]{12}:(root|user|role|assumed-role|federated-user)(/[!-~]{1,8}){0,3}") {

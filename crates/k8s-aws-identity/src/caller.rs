@@ -77,18 +77,17 @@ impl CallerIdentity {
         &self.user_id
     }
 
-    /// The unique id of the principal: the user id without the session name behind it (`AIDA…`, `AROA…`, for root and
-    /// federated users the account id). This is what the Go program calls `UserID`, and what Kubernetes sees as
-    /// `principalId`.
+    /// The unique id of the principal: the user id without the session name behind it (`AIDA…`, `AROA…`, for the root user
+    /// the account id). That of a federated user stays whole, account id and name, for its account id alone would be the
+    /// root user's. This is what the Go program calls `UserID`, and what Kubernetes sees as `principalId`.
     pub fn user_id(&self) -> &str {
         self.user_id.get(..self.principal_id_len).unwrap_or_default()
     }
 
-    /// The session name of an assumed role, or the name of a federated user.
+    /// The session name of an assumed role.
     pub fn session_name(&self) -> Option<&str> {
         match &self.arn.principal {
             Principal::AssumedRole { session, .. } => Some(session),
-            Principal::FederatedUser { name } => Some(name),
             _ => None,
         }
     }
@@ -123,7 +122,7 @@ fn check_user_id(arn: &Arn, user_id: &str) -> Result<usize, IdentityError> {
             if fits { Ok(id.len()) } else { wrong("that of a role session starts with the unique id of the role") }
         }
         Principal::FederatedUser { name } => match user_id.split_once(':') {
-            Some((id, n)) if id == account && n == &**name => Ok(id.len()),
+            Some((id, n)) if id == account && n == &**name => Ok(user_id.len()),
             _ => wrong("that of a federated user is account id and name"),
         },
     }
@@ -150,7 +149,7 @@ mod tests {
             ("iam::123456789012:root", "123456789012", "123456789012", None),
             ("iam::123456789012:user/eng/alice", "AIDAIOSFODNN7EXAMPLE", "AIDAIOSFODNN7EXAMPLE", None),
             ("sts::123456789012:assumed-role/r/s", "AROAIOSFODNN7EXAMPLE:s", "AROAIOSFODNN7EXAMPLE", Some("s")),
-            ("sts::123456789012:federated-user/bob", "123456789012:bob", "123456789012", Some("bob")),
+            ("sts::123456789012:federated-user/bob", "123456789012:bob", "123456789012:bob", None),
             (
                 "sts::123456789012:assumed-role/aws:ec2-instance/i-0123456789abcdef0",
                 "123456789012:aws:ec2-instance:i-0123456789abcdef0",

@@ -206,6 +206,9 @@ mod tests {
         assert!(table.iter().is_sorted_by(|a, b| a.host() < b.host()), "sorted, no host twice");
         for endpoint in table.iter() {
             assert_eq!(table.find(endpoint.host()), Some(endpoint));
+            if endpoint.kind() != EndpointKind::Global {
+                assert_eq!(StsEndpoint::in_region(endpoint.region(), endpoint.kind()).as_ref(), Ok(endpoint));
+            }
         }
     }
 

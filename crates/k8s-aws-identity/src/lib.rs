@@ -10,8 +10,15 @@
 //! * [`ClusterId`]: the value of the signed header `x-k8s-aws-id`, which binds a token to one cluster.
 //! * [`AmzDate`]: the time format of Signature Version 4.
 //!
-//! Not in scope: tokens, signatures, HTTP, and mapping rules. Nothing here reads a clock, a file, a socket or the
-//! environment, and no function panics on any input.
+//! # Guarantees
+//!
+//! * A value of one of these types is well-formed: its constructor checked.
+//! * Hosts and regions are found by equality with tables of what AWS publishes, never by a pattern.
+//! * Nothing here reads a clock, a file, a socket or the environment, and no function panics on any input.
+//!
+//! # Not in scope
+//!
+//! Tokens, signatures, HTTP, and mapping rules.
 //!
 //! ```
 //! use k8s_aws_identity::{AccessKeyId, AccountId, CallerIdentity};
@@ -27,6 +34,11 @@
 //! assert_eq!(caller.account(), AccountId::parse("123456789012")?);
 //! # Ok::<(), k8s_aws_identity::IdentityError>(())
 //! ```
+//!
+//! # Errors
+//!
+//! [`IdentityError`], one variant for each name and what is wrong with it. None of them repeats its input; each has a `reason()` for
+//! logs, metrics and programs.
 
 mod amz_date;
 mod arn;

@@ -297,4 +297,26 @@ mod tests {
             assert_eq!(Region::parse(bad), Err(IdentityError::Region), "{bad:?}");
         }
     }
+
+    #[test]
+    fn a_region_is_the_same_whether_it_was_built_in_or_read() {
+        use std::collections::{BTreeSet, HashSet};
+        let [a, b] = ["eu-west-1", "eu-west-2"].map(|name| Region::parse(name).unwrap());
+        let read = Region(Name::Shared("eu-west-1".into()));
+        assert_eq!(
+            (a.partial_cmp(&b), a.partial_cmp(&read)),
+            (Some(std::cmp::Ordering::Less), Some(std::cmp::Ordering::Equal))
+        );
+        assert_eq!(BTreeSet::from([a.clone(), b.clone(), read.clone()]).len(), 2);
+        // Two names that hash alike are rare enough: only a hash that ignores the name gives all regions the same.
+        let hash = |region: &Region| {
+            std::hash::BuildHasher::hash_one(
+                &std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default(),
+                region,
+            )
+        };
+        let hashes: HashSet<u64> = Partition::Aws.regions().map(|region| hash(&region)).collect();
+        assert!(hashes.len() > 1);
+        assert_eq!(hash(&a), hash(&read));
+    }
 }

@@ -77,6 +77,11 @@ proptest! {
     }
 
     #[test]
+    fn any_text_is_judged_as_a_name(text in "\\PC{0,40}|[0-9]{11,13}|[A-Za-z0-9_]{15,129}|i-[0-9a-f]{7,18}|[a-z]{2}(-[a-z0-9]{1,9}){0,4}|[0-9]{8}T[0-9]{6}Z|[ -~]{0,12}") {
+        laws::names(&text);
+    }
+
+    #[test]
     fn near_valid_arns_obey_the_laws(text in "arn:aws(-cn|-us-gov)?:(iam|sts)::[0-9]{12}:(root|user|role|assumed-role|federated-user)?(/[!-~]{0,9}|/aws:ec2-instance){0,4}") {
         let _ = laws::arn(&text);
     }

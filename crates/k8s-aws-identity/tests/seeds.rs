@@ -1,4 +1,4 @@
-//! Replays the seeds of the fuzz target `arn`.
+//! Replays the seeds of the fuzz targets `arn` and `names`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "common/laws.rs"]
@@ -22,6 +22,40 @@ const ARNS: [&str; 14] = [
     "arn:aws:iam::12345678901:user//alice",
     "arn:aws:sts::123456789012:assumed-role/r/{{SessionName}}",
 ];
+
+const NAMES: [&str; 24] = [
+    "012345678901",
+    "12345678901",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ASIAIOSFODNN7EXAMPL\u{212a}",
+    "i-1234abcd",
+    "i-0123456789abcdef0",
+    "i-0123456789ABCDEF0",
+    "production",
+    "prod.k8s.example.com",
+    "two spaces",
+    "two  spaces",
+    " production",
+    "us-east-1",
+    "cn-north-1",
+    "us-gov-west-1",
+    "xx-new-1",
+    "us--east-1",
+    "aws",
+    "aws-us-gov",
+    "sts.amazonaws.com",
+    "sts.us-west-2.amazonaws.com",
+    "sts-fips.us-gov-west-1.api.aws",
+    "20260615T123456Z",
+    "20230229T235960Z",
+];
+
+#[test]
+fn the_seeds_of_names_obey_its_laws() {
+    let seeds: Vec<_> =
+        NAMES.iter().enumerate().map(|(n, name)| (format!("name-{n:02}"), name.as_bytes().to_vec())).collect();
+    seeds::replay("names", &seeds, |bytes| laws::names(&String::from_utf8_lossy(bytes)));
+}
 
 #[test]
 fn the_seeds_of_arn_obey_its_laws() {

@@ -36,6 +36,11 @@
 //! assert_eq!(refused.reason(), "token_host_unknown");
 //! # Ok::<(), k8s_aws_token::TokenError>(())
 //! ```
+//!
+//! # Errors
+//!
+//! [`TokenError`]: one variant for each rule of the gate, with evidence (a length, a position, the name of a parameter) and none of the
+//! input's bytes. Its `reason()` is a stable code such as `token_host_unknown`.
 
 mod error;
 mod gate;
@@ -71,3 +76,19 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// The largest `X-Amz-Expires` of a token, in seconds; 0 is the smallest.
 pub const MAX_EXPIRES: u16 = 900;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sts_takes_a_token_for_a_quarter_of_an_hour() {
+        assert_eq!(TOKEN_LIFETIME.as_secs(), 900);
+    }
+
+    #[test]
+    fn a_byte_that_no_url_has_is_named_by_its_position() {
+        let refused = Token::from_url("https://sts.amazonaws.com/?Action=Get Caller", &EndpointTable::standard());
+        assert_eq!(refused.err(), Some(TokenError::ForbiddenByte { position: 37 }));
+    }
+}

@@ -278,3 +278,34 @@ fn mutate_byte(u: &mut Unstructured<'_>, bytes: &mut Vec<u8>) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EndpointTable, Token};
+
+    #[test]
+    fn a_token_is_what_its_mutations_say() {
+        let table = EndpointTable::standard();
+        let mut state = 1_u64;
+        let mut byte = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        let (mut untouched, mut only_text) = (0, 0);
+        for _ in 0..2_000 {
+            let bytes: Vec<u8> = (0..4_096).map(|_| byte()).collect();
+            let drawn = NearValidToken::arbitrary(&mut Unstructured::new(&bytes)).unwrap();
+            let written = format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(drawn.url())).into_bytes();
+            let of_text = drawn.mutations().iter().filter(|m| **m == Mutation::Text).count();
+            assert!(of_text > 0 || drawn.text() == written, "{:?}", drawn.mutations());
+            if of_text == drawn.mutations().len() {
+                let url = std::str::from_utf8(drawn.url()).unwrap();
+                assert!(Token::from_url(url, &table).is_ok(), "{:?}: {url}", drawn.mutations());
+                untouched += usize::from(of_text == 0);
+                only_text += usize::from(of_text > 0);
+            }
+        }
+        assert!(untouched > 100 && only_text > 50, "{untouched} and {only_text} of 2,000");
+    }
+}

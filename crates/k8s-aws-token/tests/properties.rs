@@ -4,6 +4,8 @@
 mod common;
 #[path = "common/near_valid.rs"]
 mod near_valid;
+#[path = "common/presigned.rs"]
+mod presigned;
 
 use arbitrary::{Arbitrary, Unstructured};
 use aws_credential_types::Credentials;
@@ -201,6 +203,11 @@ proptest! {
     #[test]
     fn near_valid_tokens_obey_the_laws(bytes in proptest::collection::vec(any::<u8>(), 0..900)) {
         near_valid::url_or_near_valid(&bytes, &EndpointTable::standard());
+    }
+
+    #[test]
+    fn what_is_minted_of_any_inputs_is_accepted_and_signed(bytes in proptest::collection::vec(any::<u8>(), 60..500)) {
+        presigned::presigned(&bytes, &EndpointTable::standard());
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! Replays the seeds of the fuzz targets `token` and `token_url`.
+//! Replays the seeds of the fuzz targets `token`, `token_url` and `presign`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
 #[path = "common/near_valid.rs"]
 mod near_valid;
+#[path = "common/presigned.rs"]
+mod presigned;
 #[path = "../../k8s-aws-identity/tests/common/seeds.rs"]
 mod seeds;
 
-use common::{laws, rows};
+use common::{laws, rows, sigv4};
 use k8s_aws_token::EndpointTable;
 use std::collections::BTreeMap;
 
@@ -39,4 +41,21 @@ fn the_seeds_of_token_url_obey_its_laws() {
     let table = EndpointTable::standard();
     let url = |row: &rows::Row| row.url.clone().map(String::into_bytes);
     seeds::replay("token_url", &pick(url), |bytes| near_valid::url_or_near_valid(bytes, &table));
+}
+
+/// The bytes are draws: one seed says little by itself.
+fn draws() -> Vec<(String, Vec<u8>)> {
+    let seed =
+        |number: u8| (0..160_u8).map(|at| at.wrapping_mul(number).wrapping_add(number) >> (number % 3)).collect();
+    (0..32).map(|number| (format!("draw-{number:02}"), seed(number * 7))).collect()
+}
+
+#[test]
+fn the_seeds_of_presign_obey_its_laws() {
+    let table = EndpointTable::standard();
+    let minted = std::cell::Cell::new(0);
+    seeds::replay("presign", &draws(), |bytes| {
+        minted.set(minted.get() + usize::from(presigned::presigned(bytes, &table)));
+    });
+    assert!(minted.get() >= 8, "{} of the seeds mint a token", minted.get());
 }

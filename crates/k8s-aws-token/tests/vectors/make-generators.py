@@ -146,7 +146,8 @@ def go_package():
 def botocore():
     few = ["plain", "session token"]
     rows = inputs({
-        "client": [*few, "session token of 1 KiB", "empty session token", "odd cluster id", "aws global", "aws FIPS", "aws-cn dual-stack"],
+        "client": [*few, "session token of 1 KiB", "session token of 12 KiB", "empty session token", "odd cluster id", "aws global",
+                   "aws FIPS", "aws-cn dual-stack", *PARTITIONS],
         "signer": [*few, "empty session token", "aws-us-gov"],
         "signer, 900 seconds": ["plain"],
         "signer, 1000 seconds": ["plain"],
@@ -162,7 +163,7 @@ def javascript():
     few = ["plain", "session token"]
     rows = inputs({
         "signature-v4, encodeURIComponent": [*few, "session token of 1 KiB", "empty session token", "odd cluster id", "aws global", "aws-iso-f"],
-        "signature-v4, formatUrl": [*few, "session token of 12 KiB", "aws dual-stack", "aws-eusc"],
+        "signature-v4, formatUrl": [*few, "session token of 12 KiB", "aws dual-stack", *PARTITIONS],
         "signature-v4, URLSearchParams": [*few, "aws-cn"],
         "signature-v4, URLSearchParams, no path": few,
         "signature-v4, no host header": few,
@@ -181,7 +182,8 @@ def javascript():
 
 
 def java():
-    names = ["plain", "session token", "session token of 1 KiB", "empty session token", "odd cluster id", "aws global", "aws-eusc", "aws-iso-e"]
+    names = ["plain", "session token", "session token of 1 KiB", "session token of 12 KiB", "empty session token", "odd cluster id",
+             "aws global", *PARTITIONS]
     rows = [VARIANTS[n] for n in names]
     classpath = f"{SCRATCH / 'java/target/classes'}:{(SCRATCH / 'java/cp.txt').read_text().strip()}"
     version, *lines = run(["java", "-cp", classpath, "JavaGenerator"], stdin=json.dumps(rows)).splitlines()
