@@ -4,12 +4,12 @@ use crate::document::Document;
 use crate::encode::{entry_lines, scalar, sso_lines};
 use crate::entry::entry_keys;
 use crate::formats::aws_auth::{LISTS, RULES, read_text};
-use crate::rule::{Names, Rule, Subject};
+use crate::rule::{Names, Place, Rule, Subject};
 use crate::sso::SsoRole;
 use crate::template::Template;
 use crate::tree::{Chunk, Lines, Node, Tree, chunks};
-use crate::{List, MappingError};
-use k8s_aws_identity::{Arn, Principal};
+use crate::{Code, List, MappingError};
+use k8s_aws_identity::{AccountId, Arn, Principal};
 use std::collections::BTreeMap;
 
 /// Whom a [`NewEntry`] is for.
@@ -209,7 +209,8 @@ fn flow_field(line: &str) -> String {
 /// else as it is. `index` counts as in [`Place::index`](crate::rule::Place).
 ///
 /// # Errors
-/// [`MappingError::NotEditable`] where there is no such entry, or the list is not a block list that is YAML as a whole.
+/// [`MappingError::NotEditable`] where there is no such entry, the list is not a block list that is YAML as a whole, or another
+/// entry refers to something in this one.
 pub fn remove_from_aws_auth(
     data: &BTreeMap<String, String>,
     list: List,
@@ -233,9 +234,35 @@ pub fn remove_from_aws_auth(
     }
     let (before, after) = (text.get(..span.start.byte as usize), text.get(span.end.byte as usize..));
     let edited = [before.unwrap_or_default(), after.unwrap_or_default()].concat();
+    // The proof that nothing else changed: another entry may live on an anchor that went with this one.
+    let (before, after) = (entries(list, text), entries(list, &edited));
+    let kept = before.into_iter().filter(|(at, _)| *at != index).map(|(_, entry)| entry);
+    if !kept.eq(after.into_iter().map(|(_, entry)| entry)) {
+        return Err(MappingError::NotEditable);
+    }
     let mut data = data.clone();
     data.insert(list.as_str().to_owned(), edited);
     Ok(data)
+}
+
+/// What an entry says, wherever it stands.
+#[derive(PartialEq)]
+enum Said {
+    Rule(Rule),
+    Account(AccountId),
+    Nothing(Code),
+}
+
+/// The entries of a list, in their order, and the index of each.
+fn entries(list: List, text: &str) -> Vec<(u32, Said)> {
+    let document = Document::from_aws_auth([(list.as_str(), text)]);
+    let nowhere = Place { list, index: 0, span: None, object: None };
+    let rules = document.rules().map(|r| (r.place.index, Said::Rule(Rule { place: nowhere.clone(), ..r.clone() })));
+    let accounts = document.accounts().map(|a| (a.place.index, Said::Account(a.account)));
+    let lost = document.lost_entries().map(|l| (l.place.index, Said::Nothing(l.code)));
+    let mut entries: Vec<_> = rules.chain(accounts).chain(lost).collect();
+    entries.sort_by_key(|(index, _)| *index);
+    entries
 }
 
 #[cfg(test)]
@@ -336,5 +363,13 @@ mod tests {
         let removed = remove_from_aws_auth(&removed, List::Roles, 0).unwrap();
         assert_eq!(removed["mapRoles"], "# head\n\n# about b\n# end\n");
         assert!(remove_from_aws_auth(&removed, List::Roles, 0).is_err());
+    }
+
+    #[test]
+    fn an_entry_that_another_refers_to_stays() {
+        let text = format!("- {NODE}\n  username: &name node\n- rolearn: b\n  username: *name\n");
+        let data = BTreeMap::from([("mapRoles".to_owned(), text)]);
+        assert_eq!(remove_from_aws_auth(&data, List::Roles, 0), Err(MappingError::NotEditable));
+        assert!(remove_from_aws_auth(&data, List::Roles, 1).is_ok());
     }
 }

@@ -194,6 +194,7 @@ impl Serialize for Code {
 
 /// A text to put in place of another, that makes a finding go away without changing anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Fix {
     /// What to replace; may be empty, where something is only to be inserted.
     pub span: Span,

@@ -94,7 +94,14 @@
 //! documents give the same answers, whatever the platform or run. Memory and time are bounded by
 //! [`tree::MAX_DOCUMENT_BYTES`], [`tree::MAX_DEPTH`], [`tree::MAX_ALIAS_NODES`], [`MAX_ENTRIES`] and [`MAX_FINDINGS`].
 //!
-//! Not in scope: tokens, STS and EC2 calls, watching files or the API server, uid and extra of the Kubernetes user.
+//! # Not in scope
+//!
+//! Tokens, STS and EC2 calls, watching files or the API server, uid and extra of the Kubernetes user.
+//!
+//! # Errors
+//!
+//! Documents have no errors but [findings](Finding): what can be read is in force, and each of the rest has a code, a place and a text.
+//! [`Resolution::NotMapped`] and [`Resolution::Unavailable`] carry a [`Refusal`] with a [`Reason`]; [`MappingError`] is for names and edits.
 
 #![forbid(unsafe_code)]
 

@@ -31,6 +31,16 @@ fn patterns_hold_the_laws() {
 }
 
 #[test]
+fn edits_hold_the_laws() {
+    replay("mapping_edits", laws::edit);
+}
+
+#[test]
+fn chains_of_backends_hold_the_laws() {
+    replay("backend_modes", laws::backend_modes);
+}
+
+#[test]
 fn every_vector_document_holds_the_laws() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     for case in std::fs::read_dir(root).unwrap() {

@@ -33,6 +33,11 @@
 //! assert_eq!(token.expires_at(), now + Duration::from_secs(14 * 60));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Errors
+//!
+//! [`PresignError`]: the credentials make no token, or the clock shows a time that no signature can carry. Its `reason()` is a stable
+//! code such as `credentials_expired`.
 
 mod canonical;
 mod error;

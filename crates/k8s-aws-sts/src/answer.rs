@@ -10,11 +10,7 @@ pub(crate) fn read<B: AsRef<[u8]>>(
     access_key_id: &AccessKeyId,
 ) -> Result<CallerIdentity, VerifyError> {
     let status = answer.status().as_u16();
-    let body = answer.body().as_ref();
-    if body.len() > MAX_ANSWER_LEN {
-        return Err(VerifyError::AnswerTooLong);
-    }
-    let json = if is_plain_json(answer) { Json::parse(body) } else { None };
+    let json = document(answer)?;
     if status != 200 {
         return Err(code::classify(status, json.as_ref().and_then(error_code)));
     }
@@ -30,6 +26,23 @@ pub(crate) fn read<B: AsRef<[u8]>>(
         return Err(malformed("Account, Arn and UserId are not all there as texts"));
     };
     CallerIdentity::new(arn, account, user_id, access_key_id.clone()).map_err(VerifyError::MalformedIdentity)
+}
+
+/// What an answer comes to that has another status than 200: enough to tell whether to ask again, for whoever sends requests
+/// and holds no [`Call`](crate::Call). An answer of status 200 is `None`, whatever is in it.
+pub fn answer_error<B: AsRef<[u8]>>(answer: &http::Response<B>) -> Option<VerifyError> {
+    let status = answer.status().as_u16();
+    let classify = |json: Option<Json>| code::classify(status, json.as_ref().and_then(error_code));
+    (status != 200).then(|| document(answer).map_or_else(|error| error, classify))
+}
+
+/// The JSON of an answer, if it has any.
+fn document<B: AsRef<[u8]>>(answer: &http::Response<B>) -> Result<Option<Json>, VerifyError> {
+    let body = answer.body().as_ref();
+    if body.len() > MAX_ANSWER_LEN {
+        return Err(VerifyError::AnswerTooLong);
+    }
+    Ok(if is_plain_json(answer) { Json::parse(body) } else { None })
 }
 
 /// `application/json`, with parameters or without, and not compressed: nobody asked for that.

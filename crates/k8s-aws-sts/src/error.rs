@@ -112,9 +112,15 @@ pub enum TransportFailure {
     /// The answer went over the transport's body cap.
     #[error("the answer was too long")]
     AnswerTooLong,
-    /// We did not ask: a limit or a breaker of our own is in force.
+    /// We did not ask, for a reason of our own.
     #[error("a limit of this server is in force")]
     NotAsked,
+    /// We did not ask: as many calls as this server makes at a time are under way, and as many wait.
+    #[error("this server makes and holds no more calls to STS at a time")]
+    LimitReached,
+    /// We did not ask: the host failed again and again, and is left alone for some seconds.
+    #[error("calls to this STS host fail, and are suspended for some seconds")]
+    CircuitOpen,
 }
 
 impl VerifyError {
@@ -131,6 +137,8 @@ impl VerifyError {
             Self::Transport { failure: TransportFailure::Unreachable } => "sts_unreachable",
             Self::Transport { failure: TransportFailure::Timeout } => "sts_timeout",
             Self::Transport { failure: TransportFailure::NotAsked } => "sts_not_asked",
+            Self::Transport { failure: TransportFailure::LimitReached } => "sts_limit_reached",
+            Self::Transport { failure: TransportFailure::CircuitOpen } => "sts_circuit_open",
             Self::Transport { failure: TransportFailure::AnswerTooLong } | Self::AnswerTooLong => "sts_answer_too_long",
             Self::MalformedAnswer { .. } => "sts_answer_malformed",
             Self::MalformedIdentity(_) => "sts_identity_malformed",

@@ -46,6 +46,11 @@
 //! assert_eq!(caller.arn(), "arn:aws:iam::123456789012:user/alice");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Errors
+//!
+//! [`VerifyError`], with a `reason()` such as `token_expired` or `sts_throttled`, and a [class](VerifyError::class): refused here,
+//! rejected by STS, throttled, unavailable, or malformed. The first two are definite.
 
 mod answer;
 mod call;
@@ -54,6 +59,7 @@ mod error;
 mod json;
 mod policy;
 
+pub use answer::answer_error;
 pub use call::{Call, StsRequest, TokenKey, VerifiedCaller};
 pub use code::Rejection;
 pub use error::{ErrorClass, TransportFailure, VerifyError};

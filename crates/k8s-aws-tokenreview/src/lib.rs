@@ -6,8 +6,10 @@
 //! * [`ExecInfo`] and [`ExecCredential`]: what a client hands to its credential plugin in `KUBERNETES_EXEC_INFO`, and
 //!   what the plugin prints (`client.authentication.k8s.io/v1`, `v1beta1` and `v1alpha1`).
 //!
-//! Not in scope: what a token means, who its user is, HTTP, reading the environment. Nothing here reads a clock, a file,
-//! a socket or the environment.
+//! # Not in scope
+//!
+//! What a token means, who its user is, HTTP, reading the environment. Nothing here reads a clock, a file, a socket or the
+//! environment.
 //!
 //! # Guarantees
 //!
@@ -49,6 +51,10 @@
 //! );
 //! # Ok::<(), k8s_aws_tokenreview::TokenReviewError>(())
 //! ```
+//!
+//! # Errors
+//!
+//! [`TokenReviewError`], with a `reason()`, the HTTP status to answer with, and a remedy for people. Nothing of the document is in it.
 
 mod audience;
 mod encode;

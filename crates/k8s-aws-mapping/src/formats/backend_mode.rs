@@ -13,6 +13,7 @@ use crate::{BackendMode, MappingError};
 /// # Ok::<(), k8s_aws_mapping::MappingError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BackendModeFile {
     /// The backends, in the order in which they are asked.
     pub modes: Vec<BackendMode>,

@@ -26,6 +26,7 @@ const KEYS: [&str; 5] = ["LastUpdatedDateTime", "Version", "mapRoles", "mapUsers
 /// assert_eq!(file.document.findings().len(), 1);
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DynamicFile {
     /// The mappings.
     pub document: Document,

@@ -64,6 +64,7 @@ pub const SERVER_KEYS: &[&str] = &[
 /// assert_eq!(config.reserved.username_prefix(BackendMode::EksConfigMap, "Admin:x"), Some("admin:"));
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ServerConfig {
     /// The mappings, for the backend `MountedFile`.
     pub document: Document,

@@ -5,12 +5,15 @@
 use k8s_aws_identity::{AccessKeyId, AccountId, Arn, CallerIdentity};
 use k8s_aws_mapping::lint::{self, Format};
 use k8s_aws_mapping::pattern::ArnPattern;
+use k8s_aws_mapping::rule::Subject;
 use k8s_aws_mapping::template::{Template, Values};
 use k8s_aws_mapping::tree::Tree;
 use k8s_aws_mapping::{
-    Backend, BackendMode, Document, DynamicFile, Finding, LintOptions, Options, Outcome, Resolution, ServerConfig,
-    Snapshot, apply_fixes, encode_aws_auth,
+    Backend, BackendMode, BackendModeFile, Document, DynamicFile, Finding, LintOptions, List, NewEntry, NewSubject,
+    Options, Outcome, Resolution, ServerConfig, Snapshot, add_to_aws_auth, apply_fixes, encode_aws_auth, parse_modes,
+    remove_from_aws_auth,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A text in every format.
 pub(crate) fn document(text: &str) {
@@ -147,4 +150,126 @@ fn definition(pattern: &[u8], text: &[u8]) -> bool {
         }
     }
     row[text.len()]
+}
+
+/// An edit in the first line, fields apart by tabs, and behind it the text to be edited: `role`, `user` or `sso` with what
+/// they take, username and groups, or `remove` and an index. What is read afterwards is what was read before, but for the
+/// entry that was asked for.
+pub(crate) fn edit(text: &str) {
+    let (line, text) = text.split_once('\n').unwrap_or((text, ""));
+    let fields: Vec<&str> = line.split('\t').collect();
+    let names = |rest: &[&str]| {
+        let mut names = rest.iter().map(|name| (*name).to_owned());
+        (names.next().unwrap_or_default(), names.collect::<Vec<_>>())
+    };
+    let (subject, (username, groups)) = match fields[..] {
+        ["role", arn, ref rest @ ..] => (NewSubject::Role(arn.to_owned()), names(rest)),
+        ["user", arn, ref rest @ ..] => (NewSubject::User(arn.to_owned()), names(rest)),
+        ["sso", permission_set, account, partition, ref rest @ ..] => {
+            let (permission_set, account) = (permission_set.to_owned(), account.to_owned());
+            let partition = Some(partition.to_owned()).filter(|partition| !partition.is_empty());
+            (NewSubject::Sso { permission_set, account, partition }, names(rest))
+        }
+        ["remove", index] => return removed(text, List::Roles, index.parse().unwrap_or(0)),
+        ["remove", index, "users"] => return removed(text, List::Users, index.parse().unwrap_or(0)),
+        _ => return,
+    };
+    added(text, &NewEntry { subject, username, groups });
+}
+
+fn added(text: &str, entry: &NewEntry) {
+    let list = if matches!(entry.subject, NewSubject::User(_)) { List::Users } else { List::Roles };
+    let data = with_others(list, text);
+    let Ok(edited) = add_to_aws_auth(&data, entry) else { return };
+    only_changed(&data, &edited, list);
+    let (before, after) = (read(&data, list), read(&edited, list));
+    let count = before.len();
+    assert_eq!(after.get(..count), Some(&*before), "what was there");
+    assert_eq!(after.len(), count + 1);
+    let document = Document::from_aws_auth([(list.as_str(), edited[list.as_str()].as_str())]);
+    let rule = document.rules().last().expect("the new rule");
+    let names = rule.names.as_ref().expect("a new rule has names");
+    assert_eq!(names.username.source(), entry.username);
+    assert!(names.groups.iter().map(Template::source).eq(entry.groups.iter().map(String::as_str)));
+    match (&rule.subject, &entry.subject) {
+        (Subject::Arn(arn), NewSubject::Role(text) | NewSubject::User(text)) => assert_eq!(*arn.text, **text),
+        (Subject::Sso(sso), NewSubject::Sso { permission_set, account, .. }) => {
+            assert_eq!(
+                (sso.permission_set(), sso.account().as_str()),
+                (&*permission_set.to_ascii_lowercase(), account.as_str())
+            );
+        }
+        other => panic!("another kind of rule: {other:?}"),
+    }
+    assert_eq!(add_to_aws_auth(&edited, entry).map_err(|error| error.reason()), Err("duplicate"));
+    // Taken out again, it leaves what was there.
+    let index = rule.place.index;
+    if let Ok(restored) = remove_from_aws_auth(&edited, list, index) {
+        assert_eq!(read(&restored, list), before);
+    }
+}
+
+fn removed(text: &str, list: List, index: u32) {
+    let data = with_others(list, text);
+    let Ok(edited) = remove_from_aws_auth(&data, list, index) else { return };
+    only_changed(&data, &edited, list);
+    let mut left = read(&data, list);
+    assert!((index as usize) < left.len(), "there is such an entry");
+    left.remove(index as usize);
+    assert_eq!(read(&edited, list), left);
+}
+
+/// The text under a list's key, and others that no edit of it touches.
+fn with_others(list: List, text: &str) -> BTreeMap<String, String> {
+    let other = if list == List::Roles { List::Users } else { List::Roles };
+    let pairs =
+        [(list.as_str(), text), (other.as_str(), "- broken: ["), ("mapAccounts", "['012345678901']"), ("x", "y")];
+    pairs.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect()
+}
+
+fn only_changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, list: List) {
+    let others = |data: &BTreeMap<String, String>| {
+        let mut data = data.clone();
+        data.remove(list.as_str());
+        data
+    };
+    assert_eq!(others(before), others(after));
+}
+
+/// What a list says, entry by entry, without the places: rules, and why other entries are none.
+fn read(data: &BTreeMap<String, String>, list: List) -> Vec<String> {
+    let document = Document::from_aws_auth([(list.as_str(), data[list.as_str()].as_str())]);
+    let rules = document
+        .rules()
+        .map(|rule| (rule.place.index, format!("{:?} {:?} {:?}", rule.subject, rule.user_id, rule.names)));
+    let lost = document.lost_entries().map(|lost| (lost.place.index, format!("{:?} {:?}", lost.code, lost.list_key)));
+    let mut entries: Vec<_> = rules.chain(lost).collect();
+    entries.sort_by_key(|(index, _)| *index);
+    entries.into_iter().map(|(_, entry)| entry).collect()
+}
+
+/// A text as the backend-mode file, and as a chain of modes: each mode once, at least one, and read again as it is written.
+pub(crate) fn backend_modes(text: &str) {
+    let chain = |modes: &[BackendMode]| {
+        let names: Vec<_> = modes.iter().map(|mode| mode.as_str()).collect();
+        assert!(!names.is_empty() && names.iter().collect::<BTreeSet<_>>().len() == names.len(), "{names:?}");
+        assert_eq!(parse_modes(names.iter().copied()).as_deref(), Ok(modes));
+        names.join(" ")
+    };
+    if let Ok(modes) = parse_modes(text.split_ascii_whitespace()) {
+        let file = format!(r#"{{"backendMode":"{}"}}"#, chain(&modes));
+        assert_eq!(BackendModeFile::parse(&file).map(|file| file.modes), Ok(modes));
+    }
+    match BackendModeFile::parse(text) {
+        Ok(file) => {
+            let written = serde_json::json!({
+                "backendMode": chain(&file.modes), "Version": file.version, "LastUpdatedDateTime": file.last_updated,
+            });
+            assert_eq!(BackendModeFile::parse(&written.to_string()), Ok(file));
+        }
+        Err(error) => {
+            assert!(error.reason().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", error.reason());
+            assert!(error.to_string().len() < 300 && !error.to_string().contains(char::is_control), "{error}");
+        }
+    }
 }
