@@ -8,7 +8,8 @@
 //! * `https` only, over TLS 1.2 or 1.3, the certificate verified against the roots it was given.
 //! * No redirect is followed, nothing is sent twice, no answer is decompressed.
 //! * Connecting takes at most [`Builder::connect_timeout`] (3 s), a whole exchange at most [`Builder::timeout`] (10 s), and a
-//!   body at most [`Builder::max_body`] bytes (64 KiB): more is an error, never a cut-off body.
+//!   body at most [`Builder::max_body`] bytes (64 KiB): more is an error, never a cut-off body. ([`StreamingTransport`] leaves
+//!   the limits of a body to whoever reads it.)
 //! * Connections are kept and used again; `HTTPS_PROXY` is honoured by a `CONNECT` tunnel, so the proxy sees host names only.
 //! * Errors name what failed and never a URL.
 //!
@@ -28,14 +29,21 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Errors
+//!
+//! [`TransportError`] for a request without an answer and [`SetupError`] for settings that are no good. An answer of any status is no
+//! error: judging it is `k8s-aws-sts`'s and `k8s-aws-ec2`'s.
 #![allow(clippy::disallowed_methods, reason = "a transport: reads CA files, and the environment where it says so")]
 
 mod builder;
 mod connector;
 mod error;
+mod streaming;
 
 pub use builder::Builder;
 pub use error::{SetupError, TransportError};
+pub use streaming::StreamingTransport;
 
 use bytes::Bytes;
 use connector::AwsConnector;

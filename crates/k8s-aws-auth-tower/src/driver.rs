@@ -1,15 +1,22 @@
 use crate::flights::{Flight, Flights};
-use crate::{Clock, SystemClock};
+use crate::guard::Guard;
+use crate::sts_call::StsCall;
+use crate::{Clock, InstanceLookup, SystemClock, Timer};
 use bytes::Bytes;
+use k8s_aws_auth::identity::AccessKeyId;
 use k8s_aws_auth::mapping::Snapshot;
-use k8s_aws_auth::protect::IdentityCache;
-use k8s_aws_auth::sts::{ClusterId, StsRequest, TokenKey, TransportFailure, VerifiedCaller, VerifyError};
-use k8s_aws_auth::{Authenticator, CallSts, Event, LookupFailure, Observer, Outcome, Step, Verified};
+use k8s_aws_auth::protect::{IdentityCache, Limits};
+use k8s_aws_auth::sts::{ClusterId, TokenKey, TransportFailure, VerifiedCaller, VerifyError};
+use k8s_aws_auth::{
+    Authenticator, CallSts, Event, LookUpInstance, LookupFailure, Observer, Outcome, Step, Verified, Why,
+};
 use std::error::Error;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower_service::Service;
+
+/// By when a review has to be over: API servers wait for 10 s.
+const REVIEW_BUDGET: Duration = Duration::from_secs(9);
 
 /// What carries requests to STS: a cloneable `tower::Service`. It must follow no redirects, verify TLS, and limit both the
 /// time and the length of an answer.
@@ -46,10 +53,12 @@ pub struct Driver<T: Transport> {
 struct Shared<E> {
     authenticator: Authenticator,
     identities: Option<Mutex<IdentityCache>>,
+    instances: Option<Box<dyn InstanceLookup>>,
     flights: Flights,
+    guard: Option<Arc<Guard>>,
     mappings: Box<dyn Fn() -> Snapshot + Send + Sync>,
     clock: Box<dyn Clock>,
-    observer: Box<dyn Observer>,
+    observer: Arc<dyn Observer>,
     classify: fn(&E) -> TransportFailure,
 }
 
@@ -72,10 +81,12 @@ impl<T: Transport> Driver<T> {
         let shared = Shared {
             authenticator,
             identities: None,
+            instances: None,
             flights: Flights::default(),
+            guard: None,
             mappings: Box::new(mappings),
             clock: Box::new(SystemClock),
-            observer: Box::new(()),
+            observer: Arc::new(()),
             classify: |_| TransportFailure::Unreachable,
         };
         DriverBuilder { shared, transport }
@@ -104,22 +115,45 @@ impl<T: Transport> Driver<T> {
         let outcome = loop {
             step = match step {
                 Step::CallSts(call) => self.call_sts(*call).await.map(&(self.shared.mappings)()),
-                Step::LookUpInstance(lookup) => lookup.fail(LookupFailure::NotConfigured),
+                Step::LookUpInstance(lookup) => self.look_up(*lookup, started).await,
                 Step::Done(outcome) => break outcome,
             };
         };
+        if let (Some(guard), Some(key)) = (&self.shared.guard, let_in(&outcome)) {
+            guard.remember(key);
+        }
         self.observer().observe(Event::Decided { outcome: &outcome, took: started.elapsed() });
         outcome.into()
     }
 
-    async fn call_sts(&self, call: CallSts) -> Verified {
-        if let Some(caller) = self.remembered(call.key()) {
-            self.observer().observe(Event::IdentityRemembered { caller: &caller });
-            return call.resume(Ok(caller));
+    async fn look_up(&self, lookup: LookUpInstance, started: Instant) -> Step {
+        let Some(instances) = &self.shared.instances else {
+            return lookup.fail(LookupFailure::NotConfigured);
+        };
+        let within = REVIEW_BUDGET.saturating_sub(started.elapsed());
+        match instances.look_up(lookup.lookup().instance_id(), within).await {
+            Ok(instance) => lookup.answer(instance.owner, &instance.private_dns_name),
+            Err(failure) => lookup.fail(failure),
         }
+    }
+
+    async fn call_sts(&self, call: CallSts) -> Verified {
         let (key, endpoint) = (call.key().clone(), call.call().token().endpoint().clone());
-        let landed = self.shared.flights.board(&key, || self.ask(call.request())).await;
-        let verified = match &*landed {
+        let mut remembered = None;
+        // Whoever is remembered is so before the call is over that found out, so there is no moment for a second one.
+        let boarded = self.shared.flights.board(&key, || {
+            remembered = self.remembered(&key);
+            if remembered.is_none() { Some(self.ask(&call)) } else { None }
+        });
+        let Some(boarded) = boarded.await else {
+            let caller = remembered.ok_or(VerifyError::Transport { failure: TransportFailure::NotAsked });
+            let remembered = call.resume(caller);
+            if let Ok(caller) = remembered.result() {
+                self.observer().observe(Event::IdentityRemembered { caller });
+            }
+            return remembered;
+        };
+        let verified = match &*boarded.landed {
             Ok(answer) => call.answer(answer),
             Err(failure) => call.fail(*failure),
         };
@@ -138,31 +172,28 @@ impl<T: Transport> Driver<T> {
     }
 
     /// The call itself. It owns all it needs, for whoever began it may be gone before it ends.
-    fn ask(&self, request: StsRequest) -> Flight {
-        let (shared, mut transport) = (self.shared.clone(), self.transport.clone());
-        Box::pin(async move {
-            let endpoint = request.endpoint().clone();
-            let asked = Instant::now();
-            let answer = match poll_fn(|cx| transport.poll_ready(cx)).await {
-                Ok(()) => transport.call(request.into_http().map(|()| Bytes::new())).await,
-                Err(error) => Err(error),
-            };
-            let took = asked.elapsed();
-            let observer = &shared.observer;
-            Arc::new(match answer {
-                Ok(answer) => {
-                    let status = answer.status().as_u16();
-                    observer.observe(Event::StsAnswered { endpoint: &endpoint, status, took });
-                    Ok(answer)
-                }
-                Err(error) => {
-                    let failure = (shared.classify)(&error);
-                    observer.observe(Event::StsFailed { endpoint: &endpoint, failure, took });
-                    Err(failure)
-                }
-            })
-        })
+    fn ask(&self, call: &CallSts) -> Flight {
+        let shared = &self.shared;
+        let call = StsCall {
+            transport: self.transport.clone(),
+            request: call.request(),
+            key: call.call().token().access_key_id().clone(),
+            guard: shared.guard.clone(),
+            observer: shared.observer.clone(),
+            classify: shared.classify,
+        };
+        Box::pin(call.make())
     }
+}
+
+/// The access key of a caller whom STS vouched for and whom a mapping lets in, or would but for a name that is still missing.
+fn let_in(outcome: &Outcome) -> Option<&AccessKeyId> {
+    let caller = match outcome {
+        Outcome::Authenticated(granted) => Some(granted.caller()),
+        Outcome::Refused(refused) if refused.is_definite() => None,
+        Outcome::Refused(refused) => refused.caller().filter(|_| matches!(refused.why(), Why::Lookup(_))),
+    };
+    caller.map(|caller| caller.access_key_id())
 }
 
 fn lock(identities: &Mutex<IdentityCache>) -> MutexGuard<'_, IdentityCache> {
@@ -186,7 +217,7 @@ impl<T: Transport> DriverBuilder<T> {
 
     /// Somebody who wants to know.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.shared.observer = Box::new(observer);
+        self.shared.observer = Arc::new(observer);
         self
     }
 
@@ -199,6 +230,30 @@ impl<T: Transport> DriverBuilder<T> {
     /// Remembers verified callers, so that a token shown many times is asked about once in a while.
     pub fn identity_cache(mut self, cache: IdentityCache) -> Self {
         self.shared.identities = Some(Mutex::new(cache));
+        self
+    }
+
+    /// Who is asked for the names of instances; without this, mappings that need one let nobody in.
+    pub fn instances(mut self, instances: impl InstanceLookup) -> Self {
+        self.shared.instances = Some(Box::new(instances));
+        self
+    }
+
+    /// Protects STS, and callers from each other, by these limits; without this there are none, and no call is made again.
+    ///
+    /// `timer` makes those wait who have to. `random` gives any numbers; the pauses before calls that are made again are
+    /// spread by them.
+    pub fn protection(
+        mut self,
+        limits: Limits,
+        timer: impl Timer,
+        random: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        let policy = self.shared.authenticator.verifier().policy();
+        // Nobody is let through to a host of another partition.
+        let endpoints = policy.endpoints().iter().filter(|endpoint| endpoint.partition() == policy.partition());
+        let guard = Guard::new(limits, endpoints.cloned(), timer, random);
+        self.shared.guard = Some(Arc::new(guard));
         self
     }
 

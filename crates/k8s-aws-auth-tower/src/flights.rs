@@ -24,23 +24,25 @@ pub(crate) struct Flights {
 }
 
 impl Flights {
-    /// Waits for the call under way about `key`, or for a new one if there is none.
-    pub(crate) async fn board(&self, key: &TokenKey, start: impl FnOnce() -> Flight) -> Landed {
+    /// Waits for the call under way about `key`, or for a new one if there is none and one is to be made.
+    pub(crate) async fn board<'a>(
+        &'a self,
+        key: &'a TokenKey,
+        start: impl FnOnce() -> Option<Flight>,
+    ) -> Option<Boarded<'a>> {
         let flight = {
             let mut by_key = self.lock();
             match by_key.get(key).and_then(WeakShared::upgrade) {
                 Some(flight) => flight,
                 None => {
-                    let flight = start().shared();
+                    let flight = start()?.shared();
                     by_key.extend(flight.downgrade().map(|flight| (key.clone(), flight)));
                     flight
                 }
             }
         };
         let passenger = Passenger { flights: self, key, flight: Some(flight.clone()) };
-        let landed = flight.await;
-        drop(passenger);
-        landed
+        Some(Boarded { landed: flight.await, _passenger: passenger })
     }
 
     /// How many calls are under way.
@@ -53,6 +55,13 @@ impl Flights {
         // Nothing in here panics with the lock held; if it did, the map would still be whole.
         self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What came of a call. While somebody holds this, whoever asks gets the same without a new call: what is to be remembered of
+/// it is remembered first, so that there is no moment in which it is neither.
+pub(crate) struct Boarded<'a> {
+    pub(crate) landed: Landed,
+    _passenger: Passenger<'a>,
 }
 
 /// One who waits; the last to leave takes the entry along, however it left.
@@ -96,21 +105,25 @@ mod tests {
         Arc::new(Ok(http::Response::new(Bytes::from_static(body.as_bytes()))))
     }
 
+    async fn board(flights: &Flights, key: &TokenKey, start: impl FnOnce() -> Option<Flight>) -> Landed {
+        flights.board(key, start).await.unwrap().landed
+    }
+
     /// A flight that lands when told to, and is counted.
-    fn flight(started: &Arc<AtomicUsize>) -> (impl FnOnce() -> Flight + use<>, oneshot::Sender<()>) {
+    fn flight(started: &Arc<AtomicUsize>) -> (impl FnOnce() -> Option<Flight> + use<>, oneshot::Sender<()>) {
         let (land, told) = oneshot::channel();
         let started = started.clone();
-        let start = move || -> Flight {
+        let start = move || -> Option<Flight> {
             started.fetch_add(1, Ordering::SeqCst);
-            Box::pin(async move {
+            Some(Box::pin(async move {
                 told.await.unwrap();
                 landed("answer")
-            })
+            }))
         };
         (start, land)
     }
 
-    fn never() -> Flight {
+    fn never() -> Option<Flight> {
         panic!("there is a call under way already")
     }
 
@@ -123,7 +136,7 @@ mod tests {
         for _ in 0..1000 {
             let (flights, key, start) = (flights.clone(), key.clone(), start.take());
             waiting.push(tokio::spawn(async move {
-                flights.board(&key, || start.map_or_else(never, |start| start())).await
+                board(&flights, &key, || start.map_or_else(never, |start| start())).await
             }));
             yield_now().await;
         }
@@ -140,10 +153,10 @@ mod tests {
         let (flights, started, key) = (Arc::new(Flights::default()), Arc::default(), key("a"));
         let (start, land) = flight(&started);
         let (f, k) = (flights.clone(), key.clone());
-        let leader = tokio::spawn(async move { f.board(&k, start).await });
+        let leader = tokio::spawn(async move { board(&f, &k, start).await });
         yield_now().await;
         let (f, k) = (flights.clone(), key.clone());
-        let follower = tokio::spawn(async move { f.board(&k, never).await });
+        let follower = tokio::spawn(async move { board(&f, &k, never).await });
         yield_now().await;
         leader.abort();
         assert!(leader.await.unwrap_err().is_cancelled());
@@ -157,7 +170,7 @@ mod tests {
         let (flights, started, key) = (Arc::new(Flights::default()), Arc::default(), key("a"));
         let (start, land) = flight(&started);
         let (f, k) = (flights.clone(), key.clone());
-        let only = tokio::spawn(async move { f.board(&k, start).await });
+        let only = tokio::spawn(async move { board(&f, &k, start).await });
         yield_now().await;
         only.abort();
         assert!(only.await.unwrap_err().is_cancelled());
@@ -165,7 +178,20 @@ mod tests {
         assert_eq!(flights.len(), 0);
         let (start, land) = flight(&started);
         land.send(()).unwrap();
-        assert!(flights.board(&key, start).await.is_ok(), "and the next one makes a new call");
+        assert!(board(&flights, &key, start).await.is_ok(), "and the next one makes a new call");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_has_landed_is_there_until_the_last_has_left() {
+        let (flights, started, key) = (Flights::default(), Arc::default(), key("a"));
+        let (start, told) = flight(&started);
+        told.send(()).unwrap();
+        let boarded = flights.board(&key, start).await.unwrap();
+        assert!(board(&flights, &key, never).await.is_ok(), "no new call while the first is being remembered");
+        drop(boarded);
+        assert_eq!(flights.len(), 0);
+        assert!(flights.board(&key, || None).await.is_none(), "no call is made that is not wanted any more");
+        assert_eq!(flights.len(), 0);
     }
 
     #[tokio::test]
@@ -175,7 +201,7 @@ mod tests {
         land_a.send(()).unwrap();
         land_b.send(()).unwrap();
         let (key_a, key_b) = (key("a"), key("b"));
-        let (a, b) = tokio::join!(flights.board(&key_a, start_a), flights.board(&key_b, start_b));
+        let (a, b) = tokio::join!(board(&flights, &key_a, start_a), board(&flights, &key_b, start_b));
         assert!(a.is_ok() && b.is_ok());
         assert_eq!(started.load(Ordering::SeqCst), 2);
     }

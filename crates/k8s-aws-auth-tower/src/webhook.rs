@@ -65,7 +65,10 @@ impl<T: Transport> Webhook<T> {
             Err(_) => return self.refuse(started, StatusCode::BAD_REQUEST, "body_cut_off", "the body broke off"),
         };
         let driver = &self.driver;
-        match Review::begin(driver.authenticator(), &self.audiences, &body, &self.cluster, driver.clock().now()) {
+        let review = Review::begin(driver.authenticator(), &self.audiences, &body, &self.cluster, driver.clock().now());
+        // It may be much larger than the token in it, and STS may take its time.
+        drop(body);
+        match review {
             Err(error) => {
                 let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::BAD_REQUEST);
                 self.refuse(started, status, error.reason(), &error.to_string())
@@ -100,6 +103,7 @@ impl<T: Transport> Webhook<T> {
 
 /// In the extensions of an answer to a request that was no `TokenReview`.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Malformed {
     /// Why, as a stable code.
     pub reason: &'static str,

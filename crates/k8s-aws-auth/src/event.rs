@@ -1,4 +1,7 @@
 use crate::Outcome;
+use crate::protect::{LaneKind, Turn, TurnedAway};
+#[cfg(feature = "ec2")]
+use k8s_aws_ec2::{Ec2Endpoint, Ec2Error};
 use k8s_aws_identity::StsEndpoint;
 use k8s_aws_sts::{TransportFailure, VerifiedCaller};
 use std::time::Duration;
@@ -29,6 +32,49 @@ pub enum Event<'a> {
     StsThrottled {
         /// Who was asked.
         endpoint: &'a StsEndpoint,
+    },
+    /// STS was not asked: a limit or a breaker of ours is in force.
+    StsTurnedAway {
+        /// Who would have been asked.
+        endpoint: &'a StsEndpoint,
+        /// The lane of the token's access key.
+        lane: LaneKind,
+        /// Which limit.
+        why: TurnedAway,
+    },
+    /// STS is asked again, after a failure that may be over.
+    StsRetried {
+        /// Who is asked.
+        endpoint: &'a StsEndpoint,
+        /// Which time this is: 1 for the first.
+        retry: u32,
+    },
+    /// A breaker opened or closed.
+    StsCircuit {
+        /// The host that is left alone, or asked again.
+        endpoint: &'a StsEndpoint,
+        /// The lane; each has a breaker of its own.
+        lane: LaneKind,
+        /// Which way it turned.
+        turn: Turn,
+    },
+    /// A call of EC2's `DescribeInstances` was made, and this came of it.
+    #[cfg(feature = "ec2")]
+    InstancesDescribed {
+        /// Who was asked.
+        endpoint: &'a Ec2Endpoint,
+        /// How many instances it was about.
+        instances: usize,
+        /// Why there was no answer that can be used.
+        failure: Option<&'a Ec2Error>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// There were no credentials to ask EC2 with.
+    #[cfg(feature = "ec2")]
+    CredentialsMissing {
+        /// What whoever was to get them says; it names no secrets.
+        error: &'a (dyn std::error::Error + 'static),
     },
     /// STS was not asked: it vouched for this caller a moment ago.
     IdentityRemembered {

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `verify` (default) | [`sts`]: is this token good, and whose is it; [`protect`]. No signer, no YAML. |
 //! | `mapping` | the machine below, `mapping` and `tokenreview`: who is that to Kubernetes |
+//! | `ec2` | `ec2`: looking up the private DNS names of instances, for rules that ask for them |
 //! | `mint` | `presign`: making tokens |
 //!
 //! # Guarantees
@@ -22,12 +23,20 @@
 //!
 //! Sending requests (`k8s-aws-auth-hyper` and its siblings), serving (`k8s-aws-auth-tower`), getting credentials.
 //!
-//! A blocking program drives the machine in a loop:
+//! # Drivers
+//!
+//! With a function that sends a request, blocking or not, over whatever HTTP stack there is:
+//!
+//! | call | what it does |
+//! |---|---|
+//! | [`verify`], [`verify_blocking`] | whose token is it? |
+//! | `drive`, `drive_blocking` | the same, and who is that to Kubernetes? |
+//! | `look_up_instance`, `look_up_instance_blocking` | what `drive` wants to know of EC2 |
+//! | `mint` | a token, with no more than names; nothing is sent |
 //!
 //! ```
 //! # #[cfg(feature = "mapping")] {
-//! use k8s_aws_auth::{Authenticator, LookupFailure, Outcome, Step};
-//! use k8s_aws_auth::mapping::Snapshot;
+//! use k8s_aws_auth::{Authenticator, LookupFailure, Outcome, drive_blocking, mapping::Snapshot};
 //! use k8s_aws_auth::sts::{ClusterId, StsRequest, TransportFailure};
 //! use std::time::SystemTime;
 //!
@@ -37,24 +46,22 @@
 //!     (token, cluster, now): (&str, &ClusterId, SystemTime),
 //!     send: impl Fn(StsRequest) -> Result<http::Response<Vec<u8>>, TransportFailure>,
 //! ) -> Box<Outcome> {
-//!     let mut step = authenticator.begin(token, cluster, now);
-//!     loop {
-//!         step = match step {
-//!             Step::CallSts(call) => match send(call.request()) {
-//!                 Ok(answer) => call.answer(&answer).map(mappings),
-//!                 Err(failure) => call.fail(failure).map(mappings),
-//!             },
-//!             Step::LookUpInstance(lookup) => lookup.fail(LookupFailure::NotConfigured),
-//!             Step::Done(outcome) => return outcome,
-//!         }
-//!     }
+//!     let step = authenticator.begin(token, cluster, now); // refused here: nothing is sent
+//!     drive_blocking(step, || mappings.clone(), send, |_| Err(LookupFailure::NotConfigured))
 //! }
 //! # }
 //! ```
+//!
+//! # Errors
+//!
+//! [`sts::VerifyError`] where there is no mapping, [`Refused`] where there is, `MintError`, and `tokenreview::TokenReviewError` for
+//! what is no `TokenReview`. Each has a `reason()` for logs, metrics and programs.
 
 pub use k8s_aws_identity as identity;
 pub use k8s_aws_token as token;
 
+#[cfg(feature = "ec2")]
+pub use k8s_aws_ec2 as ec2;
 #[cfg(feature = "mapping")]
 pub use k8s_aws_mapping as mapping;
 #[cfg(feature = "mint")]
@@ -67,8 +74,14 @@ pub use k8s_aws_tokenreview as tokenreview;
 #[cfg(feature = "verify")]
 pub mod protect;
 
+#[cfg(feature = "verify")]
+mod drive;
 #[cfg(feature = "mapping")]
 mod event;
+#[cfg(feature = "ec2")]
+mod instances;
+#[cfg(feature = "mint")]
+mod mint;
 #[cfg(feature = "mapping")]
 mod outcome;
 #[cfg(feature = "mapping")]
@@ -77,7 +90,15 @@ mod review;
 mod step;
 
 #[cfg(feature = "mapping")]
+pub use drive::{drive, drive_blocking};
+#[cfg(feature = "verify")]
+pub use drive::{verify, verify_blocking};
+#[cfg(feature = "mapping")]
 pub use event::{Event, Observer};
+#[cfg(feature = "ec2")]
+pub use instances::{look_up_instance, look_up_instance_blocking};
+#[cfg(feature = "mint")]
+pub use mint::{MintError, mint};
 #[cfg(feature = "mapping")]
 pub use outcome::{Authenticated, LookupFailure, Outcome, Refused, Why};
 #[cfg(feature = "mapping")]

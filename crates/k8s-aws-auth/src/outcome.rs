@@ -143,6 +143,22 @@ pub enum LookupFailure {
     OtherAccount,
 }
 
+#[cfg(feature = "ec2")]
+impl From<&k8s_aws_ec2::Ec2Error> for LookupFailure {
+    fn from(error: &k8s_aws_ec2::Ec2Error) -> Self {
+        use k8s_aws_ec2::{Ec2Error, ErrorClass, TransportFailure};
+        match (error, error.class()) {
+            (Ec2Error::Transport { failure: TransportFailure::NotAsked }, _) | (_, ErrorClass::Throttled) => {
+                Self::Throttled
+            }
+            (Ec2Error::Clock, _) => Self::Unavailable,
+            // What is refused before any request are credentials that are none.
+            (_, ErrorClass::Unauthorized | ErrorClass::Refused) => Self::Unauthorized,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
 impl Refused {
     pub(crate) fn new(why: Why, caller: Option<(VerifiedCaller, bool)>) -> Self {
         let (caller, scrubbed) = caller.map_or((None, false), |(caller, scrubbed)| (Some(Box::new(caller)), scrubbed));

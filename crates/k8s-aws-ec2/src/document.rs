@@ -1,7 +1,8 @@
 //! The two documents that EC2 answers with: `DescribeInstancesResponse` and the error.
 
-use crate::xml::{self, Problem, Visitor};
-use k8s_aws_identity::AccountId;
+use crate::xml::{self, Problem, Visitor, Walker};
+use k8s_aws_identity::{AccountId, InstanceId};
+use std::sync::Arc;
 
 /// The longest text that is read. Page tokens are the longest of them, and have some hundred bytes.
 const MAX_TEXT_LEN: usize = 4096;
@@ -23,36 +24,50 @@ pub(crate) struct Page {
     pub(crate) next: Option<String>,
 }
 
-/// Reads a page; of its instances those that `wanted` says.
-pub(crate) fn page(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Page, Problem> {
-    let mut reader = PageReader {
-        wanted,
-        path: Vec::new(),
-        instances: Vec::new(),
-        reservations_seen: false,
-        next: Text::default(),
-        owner: Text::default(),
-        instances_seen: false,
-        in_reservation: Vec::new(),
-        id: Text::default(),
-        name: Text::default(),
-    };
-    xml::walk(bytes, false, &mut reader)?;
-    if !reader.reservations_seen {
-        return Err("no reservationSet");
+/// Reads a page as it comes; of its instances those with one of `ids`, which are sorted.
+pub(crate) struct PageReader(Walker<Reading>);
+
+impl PageReader {
+    pub(crate) fn new(ids: Arc<[InstanceId]>) -> Self {
+        let reading = Reading {
+            ids,
+            path: Vec::new(),
+            instances: Vec::new(),
+            reservations_seen: false,
+            next: Text::default(),
+            owner: Text::default(),
+            instances_seen: false,
+            in_reservation: Vec::new(),
+            id: Text::default(),
+            name: Text::default(),
+        };
+        Self(Walker::new(false, reading))
     }
-    let next = reader.next.0.filter(|token| !token.is_empty());
-    if next.as_ref().is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
-        return Err("a nextToken with characters that none has");
+
+    /// The next piece of the document.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        self.0.push(piece)
     }
-    Ok(Page { instances: reader.instances, next })
+
+    /// There are no more pieces.
+    pub(crate) fn end(self) -> Result<Page, Problem> {
+        let reading = self.0.end()?;
+        if !reading.reservations_seen {
+            return Err("no reservationSet");
+        }
+        let next = reading.next.0.filter(|token| !token.is_empty());
+        if next.as_ref().is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
+            return Err("a nextToken with characters that none has");
+        }
+        Ok(Page { instances: reading.instances, next })
+    }
 }
 
 /// Reads the code of an error document.
 pub(crate) fn error_code(bytes: &[u8]) -> Option<String> {
-    let mut reader = ErrorReader { path: Vec::new(), code: Text::default() };
-    xml::walk(bytes, true, &mut reader).ok()?;
-    reader.code.0
+    let mut walker = Walker::new(true, ErrorReader { path: Vec::new(), code: Text::default() });
+    walker.push(bytes).ok()?;
+    walker.end().ok()?.code.0
 }
 
 /// A text that stands at most once where it stands.
@@ -94,8 +109,8 @@ enum Place {
     Unknown,
 }
 
-struct PageReader<W> {
-    wanted: W,
+struct Reading {
+    ids: Arc<[InstanceId]>,
     path: Vec<Place>,
     instances: Vec<Described>,
     reservations_seen: bool,
@@ -109,7 +124,7 @@ struct PageReader<W> {
     name: Text,
 }
 
-impl<W: Fn(&str) -> bool> PageReader<W> {
+impl Reading {
     fn field(&mut self, place: Place) -> Option<&mut Text> {
         match place {
             Place::NextToken => Some(&mut self.next),
@@ -123,7 +138,7 @@ impl<W: Fn(&str) -> bool> PageReader<W> {
     fn end_instance(&mut self) -> Result<(), Problem> {
         let id = self.id.0.take().ok_or("an instance without instanceId")?;
         let name = self.name.0.take().unwrap_or_default();
-        if (self.wanted)(&id) {
+        if self.ids.binary_search_by(|known| known.as_str().cmp(&id)).is_ok() {
             if name.len() > MAX_DNS_NAME_LEN || name.contains(char::is_control) {
                 return Err("a privateDnsName that is none");
             }
@@ -146,7 +161,7 @@ impl<W: Fn(&str) -> bool> PageReader<W> {
     }
 }
 
-impl<W: Fn(&str) -> bool> Visitor for PageReader<W> {
+impl Visitor for Reading {
     fn open(&mut self, name: &str) -> Result<(), Problem> {
         let place = match (self.path.last(), name) {
             (None, "DescribeInstancesResponse") => Place::Root,

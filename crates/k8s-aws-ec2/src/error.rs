@@ -16,6 +16,9 @@ pub enum Ec2Error {
         /// How many different ones.
         count: usize,
     },
+    /// There are no credentials, told by whoever was to get them.
+    #[error("no credentials to ask EC2 with")]
+    NoCredentials,
     /// The access key id is not 16 to 128 letters, digits or underscores.
     #[error("the access key id of the credentials is not one: 16 to 128 letters, digits or underscores are")]
     AccessKeyId,
@@ -140,6 +143,7 @@ impl Ec2Error {
         match self {
             Self::NoInstances => "ec2_no_instances",
             Self::TooManyInstances { .. } => "ec2_too_many_instances",
+            Self::NoCredentials => "credentials_missing",
             Self::AccessKeyId => "access_key_id_malformed",
             Self::NoSecretKey => "secret_access_key_missing",
             Self::SessionToken => "session_token_malformed",
@@ -164,6 +168,7 @@ impl Ec2Error {
         match self {
             Self::NoInstances
             | Self::TooManyInstances { .. }
+            | Self::NoCredentials
             | Self::AccessKeyId
             | Self::NoSecretKey
             | Self::SessionToken

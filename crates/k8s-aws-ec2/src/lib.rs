@@ -18,13 +18,15 @@
 //!   could fill.
 //! * Every failure has a [class](ErrorClass) that says what may be done about it, and keeps the code that EC2 gave where
 //!   that is a known one.
+//! * An answer may be read [in pieces](Query::reader), so that its megabytes need not be in memory.
 //! * Nothing is logged. No error, and no `Debug` of ours, shows a signature, a session token, a page token or the body of
 //!   an answer. (The signing key passes through `aws-sigv4`, whose own buffers are not zeroized.)
 //!
 //! # Not in scope
 //!
 //! Sending the request. Whoever does must **follow no redirects**, verify TLS, give up after some seconds, and read at
-//! most [`MAX_ANSWER_LEN`] bytes. Collecting ids into batches, caching names and retrying are `k8s-aws-auth-tower`'s.
+//! most [`MAX_ANSWER_LEN`] bytes. Which instances are asked about at once, when, how often, and what is remembered, is for
+//! [`Lookups`] to say; those who wait, and time itself, are `k8s-aws-auth-tower`'s.
 //!
 //! ```
 //! use aws_credential_types::Credentials;
@@ -53,12 +55,18 @@
 //! assert!(instances.get(&new).is_none()); // not known, or not yet
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Errors
+//!
+//! [`Ec2Error`], with a `reason()` such as `ec2_throttled`, a [class](Ec2Error::class), and EC2's own code where it is a known one.
+//! None of them is a reason to turn a caller away for good.
 
 mod answer;
 mod code;
 mod document;
 mod endpoint;
 mod error;
+mod lookups;
 mod query;
 mod request;
 mod xml;
@@ -66,7 +74,8 @@ mod xml;
 pub use endpoint::{Ec2Endpoint, EndpointKind};
 pub use error::{Ec2Error, ErrorClass, TransportFailure};
 pub use k8s_aws_identity::{AccountId, InstanceId, Partition, Region};
-pub use query::{Instance, Instances, Progress, Query};
+pub use lookups::{LookupAnswer, LookupCall, LookupLimits, Lookups, NextCall};
+pub use query::{AnswerReader, Instance, Instances, Progress, Query};
 pub use request::Ec2Request;
 
 /// How many instances one query may ask for: as many values as EC2 takes in a filter ("List and filter using the CLI and

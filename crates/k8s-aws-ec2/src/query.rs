@@ -1,6 +1,8 @@
-use crate::answer;
+use crate::answer::Body;
+use crate::document::Page;
 use crate::{AccountId, Ec2Endpoint, Ec2Error, Ec2Request, InstanceId, MAX_INSTANCES, request};
 use aws_credential_types::Credentials;
+use http::{HeaderMap, StatusCode};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::{fmt, time::SystemTime};
@@ -72,35 +74,85 @@ impl Query {
     /// # Errors
     /// An [`Ec2Error`] of class `Unauthorized`, `Rejected`, `Throttled`, `Unavailable` or `Malformed`.
     pub fn read<B: AsRef<[u8]>>(&self, answer: &http::Response<B>) -> Result<Progress, Ec2Error> {
-        let page = answer::read(answer, |id| self.place(id).is_some())?;
-        let mut found = self.found.clone();
+        let mut reader = self.reader(answer.status(), answer.headers());
+        reader.push(answer.body().as_ref())?;
+        reader.finish()
+    }
+
+    /// Starts to read EC2's answer piece by piece, so that no more of it is in memory than a piece and what it tells: an
+    /// answer about 200 instances has more than a megabyte, and what it tells some kilobytes.
+    pub fn reader(&self, status: StatusCode, headers: &HeaderMap) -> AnswerReader {
+        AnswerReader { body: Body::of(status, headers, &self.ids), query: self.clone() }
+    }
+
+    /// The same for the two halves of the instances, from the first page on; nothing where there is but one. For an answer
+    /// that is [too long](Ec2Error::AnswerTooLong).
+    pub fn halves(&self) -> Option<[Self; 2]> {
+        let (first, second) = self.ids.split_at(self.ids.len() / 2);
+        let half = |ids: &[InstanceId]| Self::new(ids.iter().cloned()).ok();
+        Some([half(first)?, half(second)?])
+    }
+
+    /// What there is to know after one more page.
+    fn turn(self, page: Page, status: u16) -> Result<Progress, Ec2Error> {
+        let Self { ids, mut found, mut page_tokens } = self;
         for described in page.instances {
             let instance = Instance { private_dns_name: described.private_dns_name, owner: described.owner };
-            let Some(slot) = self.place(&described.id).and_then(|place| found.get_mut(place)) else { continue };
-            match slot {
-                Some(known) if *known != instance => {
+            let place = ids.binary_search_by(|known| known.as_str().cmp(&described.id)).ok();
+            match place.and_then(|place| found.get_mut(place)) {
+                Some(Some(known)) if *known != instance => {
                     let problem = "an instance that stands twice, and not the same";
-                    return Err(Ec2Error::MalformedAnswer { status: answer.status().as_u16(), problem });
+                    return Err(Ec2Error::MalformedAnswer { status, problem });
                 }
-                slot => *slot = Some(instance),
+                Some(slot) => *slot = Some(instance),
+                None => {}
             }
         }
         let token = match page.next {
             Some(token) if found.contains(&None) => token,
-            _ => return Ok(Progress::Done(Instances { ids: self.ids.clone(), found })),
+            _ => return Ok(Progress::Done(Instances { ids, found })),
         };
-        if self.page_tokens.contains(&token) {
+        if page_tokens.contains(&token) {
             return Err(Ec2Error::PageRepeated);
         }
-        if self.page_tokens.len() + 1 >= self.ids.len() + SPARE_PAGES {
+        if page_tokens.len() + 1 >= ids.len() + SPARE_PAGES {
             return Err(Ec2Error::TooManyPages);
         }
-        let page_tokens = self.page_tokens.iter().cloned().chain([token]).collect();
-        Ok(Progress::NextPage(Self { ids: self.ids.clone(), found, page_tokens }))
+        page_tokens.push(token);
+        Ok(Progress::NextPage(Self { ids, found, page_tokens }))
+    }
+}
+
+/// The reading of one answer, in pieces; see [`Query::reader`]. It comes to what [`Query::read`] comes to for the whole,
+/// wherever it is cut.
+pub struct AnswerReader {
+    query: Query,
+    body: Body,
+}
+
+impl AnswerReader {
+    /// The next piece of the body.
+    ///
+    /// # Errors
+    /// As [`Query::read`], as soon as that is certain: whatever follows, the answer is no good.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), Ec2Error> {
+        self.body.push(piece)
     }
 
-    fn place(&self, id: &str) -> Option<usize> {
-        self.ids.binary_search_by(|known| known.as_str().cmp(id)).ok()
+    /// There are no more pieces.
+    ///
+    /// # Errors
+    /// As [`Query::read`].
+    pub fn finish(self) -> Result<Progress, Ec2Error> {
+        let status = self.body.status();
+        self.query.turn(self.body.end()?, status)
+    }
+}
+
+/// Of the answer nothing is shown.
+impl fmt::Debug for AnswerReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerReader").field("query", &self.query).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::MAX_DEPTH;
 use quick_xml::Reader;
-use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesDecl, BytesRef, BytesStart, BytesText, Event};
 
 /// What is wrong with a document, as a fixed text.
 pub(crate) type Problem = &'static str;
@@ -14,7 +14,13 @@ const NAMESPACES: [&str; 2] = ["http://ec2.amazonaws.com/doc/2016-11-15/", "http
 /// More attributes than an element of EC2's has. Comparing each with each stays cheap.
 const MAX_ATTRIBUTES: usize = 16;
 
+/// The longest tag, text or comment. EC2's longest are tags of some hundred bytes, and texts of some thousand.
+const MAX_EVENT_LEN: usize = 64 * 1024;
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 const NOT_XML: Problem = "not well-formed XML";
+const TOO_LONG: Problem = "a tag, text or comment that is too long";
 
 /// What takes the elements of a document as they come.
 pub(crate) trait Visitor {
@@ -26,50 +32,149 @@ pub(crate) trait Visitor {
     fn close(&mut self) -> Result<(), Problem>;
 }
 
-/// Shows a whole document to `visitor`.
+/// Shows a document to a visitor, in pieces as they come; cut anywhere, they make the same document.
 ///
 /// Every element whose name has no colon is of EC2's namespace, or of none where `bare` allows that for the whole document.
 /// Attributes mean nothing but that. Comments are skipped.
-pub(crate) fn walk(bytes: &[u8], bare: bool, visitor: &mut impl Visitor) -> Result<(), Problem> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "not UTF-8")?;
-    let mut reader = Reader::from_str(text);
-    reader.config_mut().expand_empty_elements = true;
-    let (mut depth, mut rooted, mut first) = (0_usize, false, true);
-    loop {
-        match reader.read_event().map_err(|_| NOT_XML)? {
+pub(crate) struct Walker<V> {
+    pub(crate) visitor: V,
+    bare: bool,
+    /// The names of the open elements, one after the other, and where each begins.
+    names: String,
+    open: Vec<usize>,
+    rooted: bool,
+    /// Whether nothing but a byte order mark was there so far, and whether anything was.
+    first: bool,
+    begun: bool,
+    /// What came and is not whole yet: a part of a tag, a text that may go on.
+    rest: Vec<u8>,
+}
+
+impl<V: Visitor> Walker<V> {
+    pub(crate) fn new(bare: bool, visitor: V) -> Self {
+        Self {
+            visitor,
+            bare,
+            names: String::new(),
+            open: Vec::new(),
+            rooted: false,
+            first: true,
+            begun: false,
+            rest: Vec::new(),
+        }
+    }
+
+    /// The next piece.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        if self.rest.is_empty() {
+            let seen = self.walk(piece, false)?;
+            self.rest.extend_from_slice(piece.get(seen..).unwrap_or_default());
+        } else {
+            let mut bytes = std::mem::take(&mut self.rest);
+            bytes.extend_from_slice(piece);
+            let seen = self.walk(&bytes, false)?;
+            bytes.drain(..seen);
+            self.rest = bytes;
+        }
+        // What is malformed looks like what is not whole, until it gets too long for that.
+        if self.rest.len() > MAX_EVENT_LEN { Err(TOO_LONG) } else { Ok(()) }
+    }
+
+    /// There are no more pieces.
+    pub(crate) fn end(mut self) -> Result<V, Problem> {
+        let rest = std::mem::take(&mut self.rest);
+        self.walk(&rest, true)?;
+        if self.rooted && self.open.is_empty() { Ok(self.visitor) } else { Err("the document breaks off") }
+    }
+
+    /// Shows what is whole in these bytes, and says how many that are. At the end all must be.
+    fn walk(&mut self, bytes: &[u8], end: bool) -> Result<usize, Problem> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            // The bytes end inside a character.
+            Err(error) if !end && error.error_len().is_none() => {
+                bytes.get(..error.valid_up_to()).and_then(|whole| std::str::from_utf8(whole).ok()).unwrap_or_default()
+            }
+            Err(_) => return Err("not UTF-8"),
+        };
+        let (mut seen, mut whole) = (0, text);
+        // The reader drops a byte order mark from the beginning of whatever it is given; but only a document begins with one.
+        while let Some(after) = whole.strip_prefix(BYTE_ORDER_MARK) {
+            if self.begun {
+                self.take(Event::Text(BytesText::from_escaped("\u{feff}")))?;
+            }
+            self.begun = true;
+            (seen, whole) = (seen + BYTE_ORDER_MARK.len_utf8(), after);
+        }
+        self.begun |= !text.is_empty();
+        let base = seen;
+        let mut reader = Reader::from_str(whole);
+        let config = reader.config_mut();
+        config.expand_empty_elements = true;
+        // A piece may begin inside of elements: which end belongs to which start is looked at here.
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        loop {
+            let event = match reader.read_event() {
+                Ok(Event::Eof) => return Ok(seen),
+                Ok(event) => event,
+                Err(_) if end => return Err(NOT_XML),
+                Err(_) => return Ok(seen),
+            };
+            let at = base + usize::try_from(reader.buffer_position()).map_err(|_| TOO_LONG)?;
+            if !end && at == text.len() && matches!(event, Event::Text(_)) {
+                return Ok(seen);
+            }
+            if at - seen > MAX_EVENT_LEN {
+                return Err(TOO_LONG);
+            }
+            self.take(event)?;
+            seen = at;
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>) -> Result<(), Problem> {
+        let inside = !self.open.is_empty();
+        match event {
             Event::Start(tag) => {
-                if depth == 0 && rooted {
+                if !inside && self.rooted {
                     return Err("more than one root element");
                 }
-                if depth == MAX_DEPTH {
+                if self.open.len() == MAX_DEPTH {
                     return Err("elements nested too deep");
                 }
-                check_start(&tag, depth == 0 && !bare)?;
-                rooted = true;
-                depth += 1;
-                visitor.open(tag.name().0)?;
+                check_start(&tag, !inside && !self.bare)?;
+                self.rooted = true;
+                self.open.push(self.names.len());
+                self.names.push_str(tag.name().0);
+                self.visitor.open(tag.name().0)?;
             }
-            Event::End(_) => {
-                depth = depth.checked_sub(1).ok_or(NOT_XML)?;
-                visitor.close()?;
+            Event::End(tag) => {
+                let start = self.open.pop().ok_or(NOT_XML)?;
+                if self.names.get(start..) != Some(tag.name().0) {
+                    return Err(NOT_XML);
+                }
+                self.names.truncate(start);
+                self.visitor.close()?;
             }
-            Event::Text(text) if depth == 0 => blank(&text)?,
-            Event::Text(text) => visitor.text(&text.xml10_content())?,
-            Event::CData(text) if depth > 0 => visitor.text(&text.xml10_content())?,
-            Event::GeneralRef(reference) if depth > 0 => {
+            Event::Text(text) if !inside => blank(&text)?,
+            Event::Text(text) => self.visitor.text(&text.xml10_content())?,
+            Event::CData(text) if inside => self.visitor.text(&text.xml10_content())?,
+            Event::GeneralRef(reference) if inside => {
                 let mut buffer = [0; 4];
-                visitor.text(resolve(&reference)?.encode_utf8(&mut buffer))?;
+                self.visitor.text(resolve(&reference)?.encode_utf8(&mut buffer))?;
             }
-            Event::Decl(declaration) if first => check_declaration(&declaration)?,
+            Event::Decl(declaration) if self.first => check_declaration(&declaration)?,
             Event::Comment(_) => {}
             Event::DocType(_) => return Err("a document type declaration"),
             Event::PI(_) => return Err("a processing instruction"),
             // With the configuration above an empty element comes as a start and an end.
-            Event::Empty(_) | Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) => return Err(NOT_XML),
-            Event::Eof if rooted && depth == 0 => return Ok(()),
-            Event::Eof => return Err("the document breaks off"),
+            Event::Empty(_) | Event::CData(_) | Event::GeneralRef(_) | Event::Decl(_) | Event::Eof => {
+                return Err(NOT_XML);
+            }
         }
-        first = false;
+        self.first = false;
+        Ok(())
     }
 }
 

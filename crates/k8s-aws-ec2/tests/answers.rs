@@ -80,7 +80,9 @@ fn bytes_that_are_no_utf_8_are_malformed() {
 #[test]
 fn an_answer_of_the_full_length_is_read_and_one_byte_more_is_not() {
     for (len, ok) in [(MAX_ANSWER_LEN, true), (MAX_ANSWER_LEN + 1, false)] {
-        let body = valid() + &" ".repeat(len - valid().len());
+        let filler = "<!-- -->".repeat((len - valid().len()) / 8) + &" ".repeat((len - valid().len()) % 8);
+        let body = valid() + &filler;
+        assert_eq!(body.len(), len);
         let result = query().read(&response(200, &[("content-type", XML)], body));
         assert_eq!(result.is_ok(), ok);
         assert!(ok || matches!(result, Err(Ec2Error::AnswerTooLong)));
@@ -89,6 +91,16 @@ fn an_answer_of_the_full_length_is_read_and_one_byte_more_is_not() {
     for status in [200, 302, 403, 429, 500] {
         let error = query().read(&response(status, &[], vec![b'<'; MAX_ANSWER_LEN + 1])).unwrap_err();
         assert_eq!((error.reason(), error.class()), ("ec2_answer_too_long", ErrorClass::Malformed));
+    }
+}
+
+#[test]
+fn no_tag_text_or_comment_is_longer_than_the_limit() {
+    for (len, ok) in [(64 * 1024 - 16, true), (64 * 1024 + 1, false)] {
+        let long = "x".repeat(len);
+        for heavy in [format!("<a>{long}</a>"), format!("<!--{long}-->"), format!("<a><![CDATA[{long}]]></a>")] {
+            assert_eq!(judged(&answer("INSTANCE", &heavy)).is_ok(), ok, "{len}");
+        }
     }
 }
 

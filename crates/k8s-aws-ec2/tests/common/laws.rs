@@ -19,6 +19,7 @@ pub(crate) fn query() -> Query {
 /// The laws of [`Query::read`].
 pub(crate) fn read(query: &Query, answer: &http::Response<Vec<u8>>) -> Result<Progress, Ec2Error> {
     let result = query.read(answer);
+    assert_eq!(outcome(&result), outcome(&in_pieces(query, answer)), "cut into pieces it is the same answer");
     match &result {
         Ok(Progress::Done(instances)) => {
             accepted(answer);
@@ -43,6 +44,27 @@ pub(crate) fn read(query: &Query, answer: &http::Response<Vec<u8>>) -> Result<Pr
         Err(error) => refused(error, answer),
     }
     result
+}
+
+/// The same answer as it may come from a connection: in pieces of every length, the shortest first.
+fn in_pieces(query: &Query, answer: &http::Response<Vec<u8>>) -> Result<Progress, Ec2Error> {
+    let mut reader = query.reader(answer.status(), answer.headers());
+    let (mut rest, mut len) = (answer.body().as_slice(), 1);
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(len.min(rest.len()));
+        reader.push(piece)?;
+        (rest, len) = (after, if len < 40 { len + 1 } else { len * 2 });
+    }
+    reader.finish()
+}
+
+/// What it came to. Which of several things that are wrong is found first may depend on the pieces.
+fn outcome(result: &Result<Progress, Ec2Error>) -> String {
+    match result {
+        Ok(Progress::Done(instances)) => format!("{instances:?}"),
+        Ok(Progress::NextPage(next)) => format!("{next:?}"),
+        Err(error) => error.reason().to_owned(),
+    }
 }
 
 /// A page with nothing on it and none after it.
