@@ -35,6 +35,13 @@ pub(crate) fn format(seconds: i64) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
+/// Writes a time as RFC 3339 has it, as services do in their answers: `YYYY-MM-DDTHH:MM:SSZ`.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let basic = format(seconds(time));
+    let part = |from: usize, to: usize| basic.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}T{}:{}:{}Z", part(0, 4), part(4, 6), part(6, 8), part(9, 11), part(11, 13), part(13, 15))
+}
+
 /// Days since 1970 of a day of the Gregorian calendar. Years start in March, so that the leap day is their last.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -57,6 +64,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_write_times_with_dashes_and_colons() {
+        assert_eq!(rfc3339(UNIX_EPOCH + std::time::Duration::from_secs(1_440_938_160)), "2015-08-30T12:36:00Z");
+    }
 
     #[test]
     fn known_dates_are_read_and_written() {

@@ -14,11 +14,12 @@ use crate::directory::{Credential, Directory, Identity};
 use crate::error::StartError;
 use crate::fault::Fault;
 use crate::instances::{Instance, Instances};
+use crate::issuer::Issuer;
 use crate::record::{Call, Counts, Journal};
 use crate::rules::{Injected, Rules};
 use crate::server::{self, Shared};
 use crate::tls::Tls;
-use crate::{proxy, samples};
+use crate::{metadata, proxy, samples};
 
 /// How many requests are kept unless the builder says otherwise.
 const DEFAULT_RECORD_LIMIT: usize = 4096;
@@ -119,23 +120,27 @@ impl FakeAwsBuilder {
         let journal = Arc::new(Journal::new(self.record_limit));
         let rules = Rules::new(journal.clone());
         let requests = AtomicU64::new(0);
-        let shared = Shared { tls, directory, instances, rules, journal, clock: self.clock, requests };
+        let issuer = Issuer::default();
+        let shared = Shared { tls, directory, instances, issuer, rules, journal, clock: self.clock, requests };
         let shared = Arc::new(shared);
         let (tls_listener, tls_addr) = listen().map_err(StartError::Listen)?;
         let (proxy_listener, proxy_addr) = listen().map_err(StartError::Listen)?;
+        let (metadata_listener, metadata_addr) = listen().map_err(StartError::Listen)?;
         let runtime = runtime(self.worker_threads).map_err(StartError::Thread)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = shared.clone();
         let serve = move || {
             runtime.block_on(async {
-                let (Ok(tls), Ok(proxy)) = (
+                let (Ok(tls), Ok(proxy), Ok(metadata)) = (
                     tokio::net::TcpListener::from_std(tls_listener),
                     tokio::net::TcpListener::from_std(proxy_listener),
+                    tokio::net::TcpListener::from_std(metadata_listener),
                 ) else {
                     return;
                 };
                 tokio::spawn(server::accept(tls, serving.clone(), server::serve_tcp));
-                tokio::spawn(server::accept(proxy, serving, proxy::serve));
+                tokio::spawn(server::accept(proxy, serving.clone(), proxy::serve));
+                tokio::spawn(server::accept(metadata, serving, metadata::serve));
                 // Either way it is over: a word from `drop`, or `drop` itself.
                 let _ = stopped.await;
             });
@@ -144,7 +149,7 @@ impl FakeAwsBuilder {
         let thread =
             std::thread::Builder::new().name("k8s-aws-fake".into()).spawn(serve).map_err(StartError::Thread)?;
         let issued = AtomicU64::new(0);
-        Ok(FakeAws { shared, dir, tls_addr, proxy_addr, issued, stop: Some(stop), thread: Some(thread) })
+        Ok(FakeAws { shared, dir, tls_addr, proxy_addr, metadata_addr, issued, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -156,10 +161,11 @@ const EMPTY_FILE: &str = "empty";
 /// It serves from a thread with a runtime of its own: methods may be called from async code and from blocking code.
 #[derive(Debug)]
 pub struct FakeAws {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     dir: TempDir,
     tls_addr: SocketAddr,
     proxy_addr: SocketAddr,
+    pub(crate) metadata_addr: SocketAddr,
     issued: AtomicU64,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,

@@ -40,12 +40,18 @@
 //!   dual-stack and global.
 //! - EC2 `DescribeInstances`, by `instance-id` filter, by `InstanceId.N` or for all, in pages, on every host name of EC2. A
 //!   caller sees the instances of its own account in the region of the host, if it may describe any.
+//! - STS `AssumeRole`, with external id, MFA, source ARN and duration, and `AssumeRoleWithWebIdentity` ([`Role`]); the
+//!   sessions are credentials that the fake knows until they expire.
+//! - IAM Identity Center: `GetRoleCredentials` for a login and `CreateToken` with a refresh token.
+//! - What a machine tells its programs, on a plain HTTP port of loopback: the instance metadata service, version 2, and the
+//!   credentials endpoint of ECS and EKS pod identity.
 //! - A check of Signature Version 4 that is its own. It rebuilds the canonical request from what arrived and shares no
 //!   code with any signer. Refusals have the status, code and shape of STS's.
 //! - Credentials that come, go and expire at run time ([`FakeAws::add`], [`FakeAws::remove`], [`FakeAws::set_expiry`]), and
 //!   a clock that can be set ([`FakeClock`]).
 //! - Faults of the service, of the HTTP stream, of TLS and of the proxy ([`Fault`]), for a host, a region, an action, a
 //!   number of times.
+//! - The rules that a transport to AWS has to keep, as tests to put yours through ([`conformance`]).
 //! - Records and counters of all that arrived, and waiting for them without polling ([`FakeAws::wait_until`]).
 //!
 //! # Not in scope
@@ -58,7 +64,7 @@
 //!
 //! # Guarantees
 //!
-//! - Nothing leaves the machine: both listeners are bound to 127.0.0.1, and the proxy ends every tunnel in this process.
+//! - Nothing leaves the machine: all listeners are bound to 127.0.0.1, and the proxy ends every tunnel in this process.
 //!   It refuses (403) whatever is not `CONNECT` to port 443 of a host name of AWS.
 //! - Nothing of the process is changed: no environment variable, no global TLS provider, no signal handler.
 //! - Dropping the fake ends its threads, closes its connections, whatever they wait for, and removes its CA file.
@@ -72,6 +78,11 @@
 //!   not say what it does then. A request that is signed in two places is `IncompleteSignature`.
 //! - `sts.amazonaws.com` takes signatures for `us-east-1` only.
 //! - Request ids count up from zero.
+//!
+//! # Errors
+//!
+//! [`StartError`], if there is no loopback, no thread or no directory for temporary files. A fake that runs has no errors of its own:
+//! what clients do wrong they are told as AWS would tell them, and [`FakeAws::calls`] tells the test.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -79,9 +90,11 @@
 )]
 
 mod answer;
+mod assume;
 mod body;
 mod canonical;
 mod clock;
+pub mod conformance;
 mod date;
 mod directory;
 mod ec2;
@@ -91,6 +104,9 @@ mod fake;
 mod fault;
 mod gzip;
 mod instances;
+mod issuer;
+mod logins;
+mod metadata;
 mod proxy;
 mod record;
 mod reply;
@@ -99,6 +115,7 @@ pub mod samples;
 mod server;
 mod service;
 mod sigv4;
+mod sso;
 mod sts;
 mod sync;
 mod tls;
@@ -110,5 +127,6 @@ pub use error::StartError;
 pub use fake::{FakeAws, FakeAwsBuilder};
 pub use fault::Fault;
 pub use instances::Instance;
+pub use issuer::Role;
 pub use record::{Call, Counts, Outcome};
 pub use rules::Injected;

@@ -30,6 +30,8 @@ pub(crate) enum Format {
     Json,
     /// The XML of EC2, which has shapes of its own.
     Ec2,
+    /// Plain JSON, as services have it that are younger than the query protocol.
+    Rest,
 }
 
 impl Format {
@@ -42,7 +44,7 @@ impl Format {
     fn content_type(self) -> &'static str {
         match self {
             Self::Xml => "text/xml",
-            Self::Json => "application/json",
+            Self::Json | Self::Rest => "application/json",
             Self::Ec2 => "text/xml;charset=UTF-8",
         }
     }
@@ -52,7 +54,20 @@ impl Format {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) action: &'static str,
-    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) fields: Vec<(&'static str, Field)>,
+}
+
+/// The value of a field of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Text(String),
+    Group(Vec<(&'static str, Field)>),
+}
+
+impl From<String> for Field {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
 }
 
 /// A successful answer of EC2: what stands in `<action>Response` behind the request id.
@@ -67,6 +82,8 @@ pub(crate) struct Document {
 pub(crate) enum Verdict {
     Answer(Answer),
     Document(Document),
+    /// The answer of a service that speaks plain JSON.
+    Json(String),
     Refusal(Refusal),
     /// What AWS's front end says, not in the format of the service: status, `Location` and body.
     FrontEnd(u16, Option<&'static str>, &'static str),
@@ -85,12 +102,17 @@ impl Verdict {
         let (status, body, content_type) = match self {
             Self::Answer(answer) => (200, success(answer, format, request_id), format.content_type()),
             Self::Document(document) => (200, ec2_success(document, request_id), Format::Ec2.content_type()),
+            Self::Json(body) => (200, body.clone(), Format::Rest.content_type()),
             Self::Refusal(refusal) => (refusal.status, failure(refusal, format, request_id), format.content_type()),
             Self::FrontEnd(status, _, body) => (*status, (*body).to_owned(), "application/xml"),
         };
         let mut reply = Reply::new(status, content_type, body);
         if let Ok(id) = HeaderValue::from_str(request_id) {
             reply.headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
+        }
+        if let (Self::Refusal(refusal), Format::Rest) = (self, format) {
+            let code = HeaderValue::from_static(refusal.code);
+            reply.headers.insert(HeaderName::from_static("x-amzn-errortype"), code);
         }
         if let Self::FrontEnd(_, Some(location), _) = self {
             reply.headers.insert(header::LOCATION, HeaderValue::from_static(location));
@@ -112,21 +134,35 @@ fn success(answer: &Answer, format: Format, request_id: &str) -> String {
     let action = answer.action;
     match format {
         Format::Xml | Format::Ec2 => {
-            let field = |(name, value): &(&str, String)| format!("    <{name}>{}</{name}>\n", xml(value));
-            let fields: String = answer.fields.iter().map(field).collect();
+            let fields = xml_fields(&answer.fields);
             format!(
                 "<{action}Response xmlns=\"{XMLNS}\">\n  <{action}Result>\n{fields}  </{action}Result>\n  \
                  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n</{action}Response>\n"
             )
         }
-        Format::Json => {
-            let field = |(name, value): &(&str, String)| format!("\"{name}\":{}", json(value));
-            let fields = answer.fields.iter().map(field).collect::<Vec<_>>().join(",");
+        Format::Json | Format::Rest => {
+            let fields = json_fields(&answer.fields);
             format!(
-                "{{\"{action}Response\":{{\"{action}Result\":{{{fields}}},\"ResponseMetadata\":{{\"RequestId\":\"{request_id}\"}}}}}}"
+                "{{\"{action}Response\":{{\"{action}Result\":{fields},\"ResponseMetadata\":{{\"RequestId\":\"{request_id}\"}}}}}}"
             )
         }
     }
+}
+
+fn xml_fields(fields: &[(&str, Field)]) -> String {
+    let field = |(name, value): &(&str, Field)| match value {
+        Field::Text(text) => format!("    <{name}>{}</{name}>\n", xml(text)),
+        Field::Group(fields) => format!("    <{name}>\n{}    </{name}>\n", xml_fields(fields)),
+    };
+    fields.iter().map(field).collect()
+}
+
+fn json_fields(fields: &[(&str, Field)]) -> String {
+    let field = |(name, value): &(&str, Field)| match value {
+        Field::Text(text) => format!("\"{name}\":{}", json(text)),
+        Field::Group(fields) => format!("\"{name}\":{}", json_fields(fields)),
+    };
+    format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","))
 }
 
 fn ec2_success(document: &Document, request_id: &str) -> String {
@@ -150,6 +186,7 @@ fn failure(refusal: &Refusal, format: Format, request_id: &str) -> String {
             "{{\"Error\":{{\"Code\":\"{code}\",\"Message\":{},\"Type\":\"{fault}\"}},\"RequestId\":\"{request_id}\"}}",
             json(message)
         ),
+        Format::Rest => format!("{{\"message\":{}}}", json(message)),
         Format::Ec2 => format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{}\
              </Message></Error></Errors><RequestID>{request_id}</RequestID></Response>",
@@ -176,7 +213,7 @@ mod tests {
 
     #[test]
     fn answers_and_errors_have_the_shapes_of_the_query_protocol() {
-        let answer = Verdict::Answer(Answer { action: "GetX", fields: vec![("Arn", "a<\"b".into())] });
+        let answer = Verdict::Answer(Answer { action: "GetX", fields: vec![("Arn", "a<\"b".to_owned().into())] });
         assert_eq!(
             body(&answer, Format::Json),
             r#"{"GetXResponse":{"GetXResult":{"Arn":"a<\"b"},"ResponseMetadata":{"RequestId":"id-1"}}}"#

@@ -22,6 +22,7 @@ use crate::clock::FakeClock;
 use crate::directory::Directory;
 use crate::fault::TlsFault;
 use crate::instances::Instances;
+use crate::issuer::Issuer;
 use crate::record::{Call, Journal, Outcome};
 use crate::reply::Verdict;
 use crate::rules::Rules;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) tls: Tls,
     pub(crate) directory: Directory,
     pub(crate) instances: Instances,
+    pub(crate) issuer: Issuer,
     pub(crate) rules: Arc<Rules>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) clock: FakeClock,
@@ -142,7 +144,7 @@ async fn handle(
         Some(body) => {
             let (method, headers) = (parts.method.as_str(), &parts.headers);
             let received = Received { method, path, query, host, headers, body };
-            service::dispatch(&received, &shared.directory, &shared.instances, shared.clock.now())
+            service::dispatch(&received, &shared.directory, &shared.instances, &shared.issuer, shared.clock.now())
         }
         None => Decision::too_large(),
     };
@@ -169,7 +171,9 @@ async fn handle(
 
 fn outcome(caller: Option<String>, verdict: &Verdict) -> Outcome {
     match verdict {
-        Verdict::Answer(_) | Verdict::Document(_) => Outcome::Accepted { arn: caller.unwrap_or_default() },
+        Verdict::Answer(_) | Verdict::Document(_) | Verdict::Json(_) => {
+            Outcome::Accepted { arn: caller.unwrap_or_default() }
+        }
         Verdict::Refusal(refusal) => Outcome::Refused { status: refusal.status, code: refusal.code },
         Verdict::FrontEnd(status, ..) => Outcome::FrontEnd { status: *status },
     }

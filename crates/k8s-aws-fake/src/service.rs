@@ -8,9 +8,10 @@ use http::header;
 use crate::directory::Directory;
 use crate::endpoint::Endpoint;
 use crate::instances::Instances;
+use crate::issuer::Issuer;
 use crate::reply::{Format, Refusal, Verdict};
 use crate::sigv4::Received;
-use crate::{canonical, ec2, sigv4, sts};
+use crate::{canonical, ec2, sigv4, sso, sts};
 
 /// STS takes a URL of 16 KiB; its front end turns away a longer one.
 const MAX_URI_BYTES: usize = 16 * 1024;
@@ -57,6 +58,7 @@ pub(crate) fn dispatch(
     request: &Received<'_>,
     directory: &Directory,
     instances: &Instances,
+    issuer: &Issuer,
     now: SystemTime,
 ) -> Decision {
     if request.path.len() + request.query.len() + 1 > MAX_URI_BYTES {
@@ -65,13 +67,17 @@ pub(crate) fn dispatch(
     let host = request.host.to_ascii_lowercase();
     match Endpoint::of(host.strip_suffix(":443").unwrap_or(&host)) {
         Some(endpoint) if endpoint.service == "sts" => {
-            let decision = sts::handle(request, &endpoint, directory, now);
+            let decision = sts::handle(request, &endpoint, directory, issuer, now);
             Decision { format: Format::wanted(request.headers), ..decision }
         }
         Some(endpoint) if endpoint.service == "ec2" => {
             let decision = ec2::handle(request, &endpoint, directory, instances, now);
             Decision { format: Format::Ec2, ..decision }
         }
+        Some(endpoint) if endpoint.service == "portal.sso" => {
+            Decision { format: Format::Rest, ..sso::portal(request, directory, issuer, now) }
+        }
+        Some(endpoint) if endpoint.service == "oidc" => Decision { format: Format::Rest, ..sso::oidc(request, issuer) },
         _ => Decision::unknown_operation(),
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::SystemTime;
 
+use crate::assume;
 use crate::directory::Directory;
 use crate::endpoint::Endpoint;
+use crate::issuer::Issuer;
 use crate::reply::{Answer, Refusal, Verdict};
 use crate::service::{Decision, Parameters};
 use crate::sigv4::{self, Received};
@@ -15,6 +17,7 @@ pub(crate) fn handle(
     request: &Received<'_>,
     endpoint: &Endpoint<'_>,
     directory: &Directory,
+    issuer: &Issuer,
     now: SystemTime,
 ) -> Decision {
     if request.path != "/" || !matches!(request.method, "GET" | "POST") {
@@ -36,6 +39,10 @@ pub(crate) fn handle(
     let version = version.as_deref().unwrap_or("NO_VERSION_SPECIFIED");
     match action.as_ref() {
         "GetCallerIdentity" if version == VERSION => get_caller_identity(request, endpoint, directory, now),
+        "AssumeRole" if version == VERSION => assume::role(request, &parameters, endpoint, directory, issuer, now),
+        "AssumeRoleWithWebIdentity" if version == VERSION => {
+            assume::with_web_identity(&parameters, directory, issuer, now)
+        }
         _ => {
             let message = format!("Could not find operation {action} for version {version}");
             Decision::refused(None, Refusal::new(400, "InvalidAction", message))
@@ -55,9 +62,9 @@ fn get_caller_identity(
         Ok(entry) => {
             let who = &entry.identity;
             let fields = vec![
-                ("Arn", who.arn().to_owned()),
-                ("UserId", who.user_id().to_owned()),
-                ("Account", who.account().to_owned()),
+                ("Arn", who.arn().to_owned().into()),
+                ("UserId", who.user_id().to_owned().into()),
+                ("Account", who.account().to_owned().into()),
             ];
             let verdict = Verdict::Answer(Answer { action, fields });
             Decision { caller: Some(who.arn().to_owned()), ..Decision::new(Some(action), verdict) }
