@@ -1,12 +1,42 @@
-//! The command line: that of the Go program, flag for flag.
+//! The command line: that of the Go program flag for flag, and what it lacks.
 
+mod change;
+mod client;
+mod server;
+mod values;
+
+pub(crate) use change::{
+    AddArgs, AddCommand, ChangeArgs, EntryArgs, KubeconfigArgs, RemoveArgs, RemoveCommand, RoleEntry,
+};
+pub(crate) use client::{
+    CompletionsArgs, ExplainArgs, KubeArgs, LintArgs, ManArgs, SourceArgs, TokenArgs, VerifyArgs, VersionArgs,
+};
+pub(crate) use server::{InitArgs, ServerArgs};
+pub(crate) use values::{FailOn, InteractiveMode, LintForm, OutputForm, StsEndpointChoice, VersionForm};
+
+use crate::names::Program;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+const GLOBAL: &str = "Global options";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed: standard error says why, and what to do
+  2  the command line is wrong
+  3  the answer is no: `explain` of a caller who is not let in, `lint` with findings,
+     `add` and `kubeconfig` that would have to overwrite something";
+
 /// Authenticate to Kubernetes with AWS IAM
+///
+/// The client makes tokens for kubectl out of AWS credentials (`token`); the server is the webhook that API servers ask whose
+/// a token is (`server`). The other commands set both up and find out why somebody is not let in.
 // Of a flag that stands twice the last one counts, as in the Go program.
 #[derive(Debug, Parser)]
 #[command(name = "aws-iam-authenticator", disable_version_flag = true, args_override_self = true, max_term_width = 100)]
+#[command(after_help = "Use --help for examples and exit codes, and COMMAND --help for those of one command.")]
+#[command(after_long_help = EXIT_CODES)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -17,116 +47,52 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Load configuration from this file
-    #[arg(long, short = 'c', global = true, value_name = "FILE")]
+    #[arg(long, short = 'c', global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The cluster's id: the same text for the server and for everyone who logs in to it
-    #[arg(long, short = 'i', global = true, value_name = "ID", env = "KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID")]
-    pub(crate) cluster_id: Option<String>,
+    /// The cluster's id: the same text for the server and for everyone who logs in to it. A server of several clusters has it
+    /// several times; for any other command the last one counts
+    #[arg(long, short = 'i', global = true, help_heading = GLOBAL, value_name = "ID")]
+    #[arg(env = "KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID")]
+    pub(crate) cluster_id: Vec<String>,
     /// Form of the log on standard error: text or json
-    #[arg(long, short = 'l', global = true, value_name = "FORMAT")]
+    #[arg(long, short = 'l', global = true, help_heading = GLOBAL, value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
     /// How much to log: panic, fatal, error, warning, info, debug or trace
-    #[arg(long, short = 'v', global = true, value_name = "LEVEL", env = "AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY")]
+    #[arg(long, short = 'v', global = true, help_heading = GLOBAL, value_name = "LEVEL")]
+    #[arg(env = "AWS_IAM_AUTHENTICATOR_LOG_VERBOSITY")]
     pub(crate) log_verbosity: Option<String>,
     /// Switches for features under trial: name=true or name=false, separated by commas
-    #[arg(long, global = true, value_name = "NAME=BOOL", value_delimiter = ',')]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME=BOOL", value_delimiter = ',')]
     pub(crate) feature_gates: Vec<String>,
+    /// By which name the program was called, and so what its files are called.
+    #[arg(skip)]
+    pub(crate) program: Program,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Get a token for a cluster and print it as an ExecCredential
     Token(TokenArgs),
+    /// Write cluster, user and context into a kubeconfig, so that kubectl gets its tokens here
+    Kubeconfig(Box<KubeconfigArgs>),
+    /// Ask STS whose a token is, and say why not
+    Verify(VerifyArgs),
+    /// Say step by step why a token or an ARN is let in, or why not
+    Explain(Box<ExplainArgs>),
+    /// Look for mistakes in mappings: configuration files, aws-auth, IAMIdentityMapping objects
+    Lint(Box<LintArgs>),
+    /// Add a user or role to the ConfigMap aws-auth
+    Add(AddArgs),
+    /// Remove a user or role from the ConfigMap aws-auth
+    Remove(RemoveArgs),
     /// Run the webhook that API servers ask about tokens
     Server(Box<ServerArgs>),
     /// Make certificate, key and webhook kubeconfig before the server runs
     Init(InitArgs),
-    /// Ask STS whose a token is, and say why not
-    Verify(VerifyArgs),
-    /// Print the version
+    /// Print version, commit and date of the build
     Version(VersionArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// The token; - reads it from standard input
-    #[arg(long, short = 't', allow_hyphen_values = true)]
-    pub(crate) token: Option<String>,
-    /// The form of the answer: text, json or yaml
-    #[arg(long, short = 'o', value_name = "FORMAT")]
-    pub(crate) output: Option<String>,
-    /// The AWS partition of the caller [default: aws]
-    #[arg(long)]
-    pub(crate) partition: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InitArgs {
-    /// The host name by which API servers reach the webhook [default: localhost]
-    #[arg(long)]
-    pub(crate) hostname: Option<String>,
-    /// The address that the server will listen on [default: 127.0.0.1]
-    #[arg(long)]
-    pub(crate) address: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TokenArgs {
-    /// The region whose STS endpoint the token is for
-    #[arg(long)]
-    pub(crate) region: Option<String>,
-    /// Print the token alone
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = boolean)]
-    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
-    pub(crate) token_only: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VersionArgs {
-    /// Print the version number alone
-    #[arg(long, short = 's', num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = boolean)]
-    #[arg(default_value = "false", default_missing_value = "true", hide_default_value = true)]
-    pub(crate) short: bool,
-}
-
-#[derive(Debug, Default, Args)]
-pub(crate) struct ServerArgs {
-    /// The AWS partition of the callers [default: aws]
-    #[arg(long)]
-    pub(crate) partition: Option<String>,
-    /// Where to write the kubeconfig for the API server's --authentication-token-webhook-config-file
-    /// [default: /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) generate_kubeconfig: Option<PathBuf>,
-    /// The webhook kubeconfig is there already; do not write one
-    #[arg(long, num_args = 0..=1, require_equals = true, value_name = "BOOL", value_parser = boolean)]
-    #[arg(default_missing_value = "true")]
-    pub(crate) kubeconfig_pregenerated: Option<bool>,
-    /// Where the certificate and its key are kept [default: /var/aws-iam-authenticator]
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(crate) state_dir: Option<PathBuf>,
-    /// The address to listen on [default: 127.0.0.1]
-    #[arg(long)]
-    pub(crate) address: Option<String>,
-    /// The port to listen on; 0 takes a free one [default: 21362]
-    #[arg(long)]
-    pub(crate) port: Option<u16>,
-    /// Refuse to start where the configuration file has a key that means nothing
-    #[arg(long)]
-    pub(crate) strict_config: bool,
-    /// Check configuration, mappings, certificate and the way to STS; do not listen. Fails on anything that is ignored
-    #[arg(long)]
-    pub(crate) check_config: bool,
-    /// Where mappings come from, in order: MountedFile, DynamicFile [default: MountedFile]
-    #[arg(long, value_delimiter = ',', value_name = "BACKENDS")]
-    pub(crate) backend_mode: Vec<String>,
-}
-
-/// The spellings of Go's `strconv.ParseBool`.
-fn boolean(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("neither true nor false"),
-    }
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page of the program, or of a command
+    Man(ManArgs),
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::Global;
 use crate::features::FeatureGates;
+use crate::names::Program;
 use crate::{Failure, Format, Level};
 use k8s_aws_auth::identity::ClusterId;
 use k8s_aws_auth::mapping::tree::{Node, Tree};
@@ -13,8 +14,12 @@ pub(crate) struct Configuration {
     pub(crate) log_format: Format,
     pub(crate) log_level: Level,
     pub(crate) features: FeatureGates,
+    /// The defaults that go with the name by which the program was called.
+    pub(crate) program: Program,
     pub(crate) file: Option<ConfigFile>,
-    cluster_id: Option<String>,
+    /// What is odd about the flags, and no reason to refuse them.
+    pub(crate) warnings: Vec<String>,
+    cluster_ids: Vec<String>,
 }
 
 /// A configuration file that was read.
@@ -27,10 +32,15 @@ pub(crate) struct ConfigFile {
 impl Configuration {
     pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
         let file = global.config.clone().map(ConfigFile::read).transpose()?;
+        let mut warnings = Vec::new();
         let log_format = match global.log_format.as_deref() {
             None | Some("text") => Format::Text,
             Some("json") => Format::Json,
-            Some(_) => return Err(Failure::new("the log format is neither text nor json")),
+            // As the Go program has it.
+            Some(_) => {
+                warnings.push("--log-format is neither text nor json; text is used".to_owned());
+                Format::Text
+            }
         };
         let log_level = match global.log_verbosity.as_deref() {
             None => Level::default(),
@@ -40,18 +50,49 @@ impl Configuration {
             })?,
         };
         let features = FeatureGates::parse(&global.feature_gates)?;
-        Ok(Self { log_format, log_level, features, file, cluster_id: global.cluster_id.clone() })
+        Ok(Self {
+            log_format,
+            log_level,
+            features,
+            program: global.program,
+            file,
+            warnings,
+            cluster_ids: global.cluster_id.iter().filter(|id| !id.is_empty()).cloned().collect(),
+        })
     }
 
-    /// The cluster's id.
+    /// The cluster's id. Of several flags the last one counts, of several in the file the first.
     pub(crate) fn cluster_id(&self) -> Result<ClusterId, Failure> {
-        let flag = self.cluster_id.as_deref().filter(|id| !id.is_empty());
-        let id = flag.or_else(|| self.text(&["clusterID"])).ok_or_else(|| {
-            Failure::new("no cluster id was given").with_remedy(
+        match self.cluster_ids.last() {
+            Some(id) => flag_id(id),
+            None => Ok(self.cluster_ids()?.swap_remove(0)),
+        }
+    }
+
+    /// The ids of all clusters, at least one and each once: those of the flags, or else `clusterID` and then `clusterIDs`.
+    pub(crate) fn cluster_ids(&self) -> Result<Vec<ClusterId>, Failure> {
+        let mut ids = Vec::new();
+        let mut add = |id| {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        };
+        for id in &self.cluster_ids {
+            add(flag_id(id)?);
+        }
+        if self.cluster_ids.is_empty() {
+            for key in ["clusterID", "clusterIDs"] {
+                for id in self.items(&[key]) {
+                    add(ClusterId::parse(id).map_err(|error| self.misfit(&[key], &error.to_string()))?);
+                }
+            }
+        }
+        match ids.is_empty() {
+            false => Ok(ids),
+            true => Err(Failure::new("no cluster id was given").with_remedy(
                 "use --cluster-id, KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID, or clusterID in the configuration",
-            )
-        })?;
-        ClusterId::parse(id).map_err(Failure::new)
+            )),
+        }
     }
 
     /// A value of the file, by its keys in any letter case.
@@ -64,16 +105,39 @@ impl Configuration {
         self.node(keys)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// The texts of a list in the file; a single text is a list of what commas separate in it, as the Go program has it.
+    /// The texts of a list in the file; a single text is a list of what commas and blanks separate in it.
     pub(crate) fn texts(&self, keys: &[&str]) -> Vec<String> {
-        match self.node(keys) {
-            None => Vec::new(),
-            Some(node) => match node.as_list() {
-                Some(items) => items.iter().filter_map(Node::as_str).map(str::to_owned).collect(),
-                None => {
-                    node.as_str().into_iter().flat_map(|text| text.split(',')).map(|t| t.trim().to_owned()).collect()
-                }
-            },
+        match self.node(keys).filter(|node| node.as_list().is_none()).and_then(Node::as_str) {
+            None => self.items(keys).into_iter().map(str::to_owned).collect(),
+            Some(text) => {
+                let texts = text.split(|c: char| c == ',' || c.is_ascii_whitespace());
+                texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
+            }
+        }
+    }
+
+    /// The texts of a list in the file, or the one that stands in place of a list.
+    fn items(&self, keys: &[&str]) -> Vec<&str> {
+        let Some(node) = self.node(keys) else { return Vec::new() };
+        let items = node.as_list().unwrap_or(std::slice::from_ref(node));
+        items.iter().filter_map(Node::as_str).filter(|text| !text.is_empty()).collect()
+    }
+
+    /// Refuses a value that is a list or a map where `what` belongs: reading nothing from it would be silent.
+    pub(crate) fn expect(&self, keys: &[&str], list: bool) -> Result<(), Failure> {
+        let scalar = |node: &Node| node.as_str().is_some() || node.is_null();
+        let fits = |node: &Node| match node.as_list() {
+            Some(items) => list && items.iter().all(scalar),
+            None => scalar(node),
+        };
+        match self.node(keys).filter(|node| !fits(node)) {
+            None => Ok(()),
+            Some(node) => {
+                let (wanted, kind) = (if list { "a list of texts" } else { "a text" }, node.kind());
+                Err(self
+                    .misfit(keys, &format!("this has to be {wanted}"))
+                    .with_remedy(format!("replace {kind} by {wanted}, or remove the key to have the default")))
+            }
         }
     }
 
@@ -85,10 +149,19 @@ impl Configuration {
     }
 }
 
+fn flag_id(id: &str) -> Result<ClusterId, Failure> {
+    ClusterId::parse(id).map_err(|error| {
+        Failure::new(format!("--cluster-id: {error}"))
+            .with_remedy("use the id that everyone uses who logs in to the cluster")
+    })
+}
+
 impl ConfigFile {
     fn read(path: PathBuf) -> Result<Self, Failure> {
-        let text = fs::read_to_string(&path)
-            .map_err(|error| Failure::new(format!("cannot read the configuration file {}: {error}", path.display())))?;
+        let text = fs::read_to_string(&path).map_err(|error| {
+            Failure::new(format!("cannot read the configuration file {}: {error}", path.display()))
+                .with_remedy("--config takes the path of a YAML file that the program may read")
+        })?;
         let tree = Tree::from_yaml(&text).map_err(|error| {
             let at = format!("{}:{}:{}", path.display(), error.at.line, error.at.column);
             Failure::new(format!("{at}: {}", error.problem)).with_remedy("mend the YAML around that place")

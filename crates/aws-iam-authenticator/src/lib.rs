@@ -7,32 +7,51 @@
 //! a mapping means.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program: files, sockets and environment")]
 
+mod change;
 mod cli;
+mod cluster;
+mod completions;
 mod config;
+mod diff;
+mod documents;
+mod explain;
 mod failure;
 mod features;
+mod kubeconfig;
+mod lint;
 mod log;
+mod names;
+mod output;
 mod server;
+mod sources;
+mod sts;
 mod token;
 mod transport;
 mod verify;
+mod version;
 
 pub use cli::Cli;
 pub use failure::Failure;
 pub use log::{Field, Format, Level, Log, Value};
 
-use clap::{Parser, error::ErrorKind};
-use cli::{Command, VersionArgs};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use cli::Command;
 use config::Configuration;
 use k8s_aws_auth::token::TOKEN_PREFIX;
+use names::Program;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Runs the program with these arguments, the first being its name.
+///
+/// Its exit code is 0 where it did what it was asked, 1 where that failed, 2 where the arguments are wrong, and 3 where it was
+/// asked something and the answer is no.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let program = arguments.first().map(|name| Program::called(name)).unwrap_or_default();
+    let cli = match parse(program, arguments) {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = error.print();
@@ -41,38 +60,56 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             // It quotes what it did not understand, and that may be a token in the wrong place.
             let _ = io::stderr().write_all(without_tokens(&error.render().to_string()).as_bytes());
-            return ExitCode::from(1);
+            return ExitCode::from(failure::USAGE);
         }
     };
-    match dispatch(cli) {
+    match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "Error: {failure}");
-            ExitCode::from(1)
+            if !failure.is_told() {
+                let _ = writeln!(io::stderr(), "Error: {failure}");
+            }
+            ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn dispatch(cli: Cli) -> Result<(), Failure> {
-    match cli.command {
-        Command::Version(arguments) => version(&arguments),
-        Command::Token(arguments) => {
-            let configuration = Configuration::load(&cli.global)?;
-            token::run(&arguments, &configuration)
-        }
-        Command::Verify(arguments) => {
-            let configuration = Configuration::load(&cli.global)?;
-            verify::run(&arguments, &configuration)
-        }
+/// Help and errors name the program as it was called.
+fn parse(program: Program, arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = command(program);
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    cli.global.program = program;
+    Ok(cli)
+}
+
+/// The command line of the program under one of its names.
+fn command(program: Program) -> clap::Command {
+    Cli::command().name(program.name).bin_name(program.name)
+}
+
+fn dispatch(cli: &Cli) -> Result<(), Failure> {
+    let load = || Configuration::load(&cli.global);
+    match &cli.command {
+        Command::Version(arguments) => version::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, cli.global.program),
+        Command::Man(arguments) => completions::man(arguments, cli.global.program),
+        Command::Token(arguments) => token::run(arguments, &load()?),
+        Command::Kubeconfig(arguments) => kubeconfig::run(arguments, &load()?, cli.global.program),
+        Command::Verify(arguments) => verify::run(arguments, &load()?),
+        Command::Explain(arguments) => explain::run(arguments, &load()?),
+        Command::Lint(arguments) => lint::run(arguments, &load()?),
+        Command::Add(arguments) => change::add(arguments),
+        Command::Remove(arguments) => change::remove(arguments),
         Command::Init(arguments) => {
-            let configuration = Configuration::load(&cli.global)?;
+            let configuration = load()?;
             let log = Log::to_stderr(configuration.log_format, configuration.log_level);
-            server::init(&arguments, &configuration, &log)
+            server::init(arguments, &configuration, &log)
         }
         Command::Server(arguments) => {
-            let configuration = Configuration::load(&cli.global)?;
+            let configuration = load()?;
             let log = Arc::new(Log::to_stderr(configuration.log_format, configuration.log_level));
-            server::run(&arguments, &configuration, log)
+            server::run(arguments, &configuration, log)
         }
     }
 }
@@ -87,11 +124,6 @@ fn without_tokens(text: &str) -> String {
         clean.push_str(piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_+/=".contains(c)));
     }
     clean
-}
-
-fn version(arguments: &VersionArgs) -> Result<(), Failure> {
-    let version = env!("CARGO_PKG_VERSION");
-    print(&if arguments.short { format!("{version}\n") } else { format!("Version: {version}\n") })
 }
 
 /// Writes to standard output, where nothing but a command's result goes.

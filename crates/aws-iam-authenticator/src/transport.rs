@@ -1,7 +1,7 @@
 //! The way to AWS: the same for every command.
 
 use crate::Failure;
-use k8s_aws_auth_hyper::{Builder, HttpsTransport};
+use k8s_aws_auth_hyper::{Builder, HttpsTransport, SetupError};
 use std::time::Duration;
 
 /// The longest that a call to STS may take: a review that waits for one ends within 10 s, before its API server gives up.
@@ -15,6 +15,12 @@ pub(crate) fn to_aws() -> Result<HttpsTransport, Failure> {
         .from_env()
         .and_then(Builder::build)
         .map_err(|error| Failure::new(format!("cannot set up the connection to STS: {error}")))
+}
+
+/// The same for the sources of credentials: STS, IAM Identity Center, container endpoints with HTTPS.
+pub(crate) fn for_credentials() -> Result<HttpsTransport, SetupError> {
+    choose_cryptography();
+    HttpsTransport::builder().from_env().and_then(Builder::build)
 }
 
 /// The one place that chooses; a second choice in the same process (a test) leaves the first.

@@ -29,6 +29,8 @@ impl TokenCommand {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_aws-iam-authenticator"));
         command.current_dir(directory.path()).env_clear().args(["token", "-v", "trace"]);
+        // Whether the machine of the test is an instance must not matter.
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
         Self { sample, command, directory }
     }
 
@@ -99,7 +101,18 @@ impl Ran {
     /// It failed with exit code 1, said nothing on standard output, and says this on standard error.
     #[track_caller]
     fn failed(&self, wants: &[&str]) {
-        assert_eq!(self.output.status.code(), Some(1), "{wants:?}: {}", self.stderr());
+        self.ended(1, wants);
+    }
+
+    /// The command line was not understood: exit code 2.
+    #[track_caller]
+    fn misunderstood(&self, wants: &[&str]) {
+        self.ended(2, wants);
+    }
+
+    #[track_caller]
+    fn ended(&self, code: i32, wants: &[&str]) {
+        assert_eq!(self.output.status.code(), Some(code), "{wants:?}: {}", self.stderr());
         assert_eq!(self.stdout(), "", "{wants:?}");
         for want in wants {
             assert!(self.stderr().contains(want), "{want:?} in {}", self.stderr());
@@ -288,12 +301,12 @@ fn what_is_missing_or_wrong_is_said_with_a_remedy_and_nothing_is_printed() {
     }
 
     ready().argument("--region=moon").run().failed(&["Error: "]);
+    ready().argument("--sts-endpoint=nearby").run().misunderstood(&["dual-stack"]);
     ready().argument("--region=eu-west-1.amazonaws.com.evil.example/").run().failed(&["Error: "]);
-    ready().variable("AWS_REGION", "moon west 1").run().failed(&["Error: "]);
+    ready().variable("AWS_REGION", "moon west 1").run().failed(&["environment: ", "check --region, AWS_REGION"]);
 
-    ready().argument("--no-such-flag").run().failed(&["--no-such-flag"]);
-    ready().argument("stray").run().failed(&["stray"]);
-    ready().argument("--log-format=xml").run().failed(&["neither text nor json"]);
+    ready().argument("--no-such-flag").run().misunderstood(&["--no-such-flag"]);
+    ready().argument("stray").run().misunderstood(&["stray"]);
     ready().argument("--feature-gates=X=true").run().failed(&["no feature gate", "SSORoleMatch"]);
     ready().argument("--config=/nonexistent/config.yaml").run().failed(&["/nonexistent/config.yaml"]);
     ready().configured("clusterID: [\n").run().failed(&["config.yaml:"]);
@@ -315,7 +328,10 @@ fn flags_are_written_as_the_go_program_takes_them() {
     for whole in [&["--token-only=false"][..], &["--token-only=0"], &["--token-only", "--token-only=F"]] {
         assert!(!is_bare(whole), "{whole:?}");
     }
-    TokenCommand::ready(samples::user()).argument("--token-only=perhaps").run().failed(&["neither true nor false"]);
+    TokenCommand::ready(samples::user())
+        .argument("--token-only=perhaps")
+        .run()
+        .misunderstood(&["neither true nor false"]);
     let twice =
         TokenCommand::ready(samples::user()).argument("--region=eu-west-1").argument("--region=eu-west-2").run();
     assert_eq!(twice.token().endpoint().host(), "sts.eu-west-2.amazonaws.com");

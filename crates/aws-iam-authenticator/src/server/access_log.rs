@@ -1,5 +1,6 @@
 //! The lines about a login. Messages and field names are the Go program's, which people search for.
 
+use super::protection;
 use crate::{Field, Level, Log};
 use http::{Request, Response};
 use k8s_aws_auth::identity::StsEndpoint;
@@ -36,7 +37,7 @@ impl Observer for StsLog {
             Event::StsFailed { endpoint, failure, took } => {
                 self.write("STS did not answer", endpoint, took, ("error", failure.to_string().into()));
             }
-            _ => {}
+            other => protection::write(&self.log, &other),
         }
     }
 }
@@ -75,6 +76,13 @@ pub(super) fn write<B>(log: &Log, context: &Context, answer: &Response<B>) {
         fields.extend([("reason", malformed.reason.into()), ("status", u64::from(answer.status().as_u16()).into())]);
         log.error("could not parse request body", &fields);
     }
+}
+
+/// Writes that a request was not answered in time.
+pub(super) fn write_late(log: &Log, context: &Context) {
+    let mut fields = context.fields();
+    fields.extend([("reason", "request_timeout".into()), ("status", 408.into())]);
+    log.error("the request took too long", &fields);
 }
 
 /// Whom STS told, whatever the mappings make of it. Callers of scrubbed accounts are left out by whoever calls this.

@@ -2,22 +2,27 @@
 
 use super::files;
 use super::settings::Settings;
+use super::validity::validity;
 use crate::{Failure, Log};
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// How long a certificate is good for. The API server pins it by the webhook kubeconfig, so nothing gets better by its
 /// ending; something ends badly when it does.
 const LIFETIME: Duration = Duration::days(100 * 365);
+const CERTIFICATE_MODE: u32 = 0o644;
+const KEY_MODE: u32 = 0o600;
 
 /// A certificate chain with its key.
 pub(super) struct ServingIdentity {
     certificate_pem: String,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    validity: RangeInclusive<OffsetDateTime>,
 }
 
 impl ServingIdentity {
@@ -35,6 +40,11 @@ impl ServingIdentity {
     pub(super) fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key()
     }
+
+    /// The last moment at which the first certificate is good.
+    pub(super) fn not_after(&self) -> OffsetDateTime {
+        *self.validity.end()
+    }
 }
 
 /// Where the certificate and its key are.
@@ -47,40 +57,54 @@ pub(super) fn load(settings: &Settings) -> Result<ServingIdentity, Failure> {
     let [certificate, key] = paths(settings);
     match (files::read_if_there(&certificate)?, files::read_if_there(&key)?) {
         (Some(certificate), Some(key)) => parse(&certificate, &key, &settings.state_dir),
-        _ => Err(Failure::new(format!("{} or {} is missing", certificate.display(), key.display()))),
+        _ => Err(Failure::new(format!("{} or {} is missing", certificate.display(), key.display()))
+            .with_remedy("put both files of the pair there")),
     }
 }
 
 /// The key pair of the state directory; a new one where there is none. Half a pair is never completed: the missing half may
 /// be on its way, or somebody's API server trusts the half that is there.
 pub(super) fn load_or_create(settings: &Settings, log: &Log) -> Result<ServingIdentity, Failure> {
-    let [certificate_path, key_path] = paths(settings);
-    let paths = [
-        ("certPath", certificate_path.display().to_string().into()),
-        ("keyPath", key_path.display().to_string().into()),
-    ];
-    let (certificate, key) = (files::read_if_there(&certificate_path)?, files::read_if_there(&key_path)?);
-    match (certificate, key) {
-        (Some(certificate), Some(key)) => {
-            log.info("loaded existing keypair", &paths);
-            warn_if_readable(&key_path, log);
-            parse(&certificate, &key, &settings.state_dir)
+    let [certificate, key] = paths(settings);
+    let fields =
+        [("certPath", certificate.display().to_string().into()), ("keyPath", key.display().to_string().into())];
+    let there = || Ok([files::read_if_there(&certificate)?, files::read_if_there(&key)?]);
+    let mut pair = there()?;
+    let mut _lock = None;
+    if pair.iter().any(Option::is_none) {
+        files::create_directory(&settings.state_dir)?;
+        // Another process of ours may be at it.
+        _lock = files::lock(&settings.state_dir);
+        pair = there()?;
+    }
+    if let [None, None] = pair {
+        let (certificate_pem, key_pem) = generate(settings)?;
+        // The key first: a certificate without its key is the half that somebody would hand out.
+        let files =
+            [(&*key, key_pem.as_bytes(), KEY_MODE), (&*certificate, certificate_pem.as_bytes(), CERTIFICATE_MODE)];
+        files::create_together(&files)?;
+        log.info("saving new key and certificate", &fields);
+        return parse(certificate_pem.as_bytes(), key_pem.as_bytes(), &settings.state_dir);
+    }
+    // The program was killed while it made the pair.
+    let (certificate_missing, key_missing) = (pair[0].is_none(), pair[1].is_none());
+    if (certificate_missing && files::finish(&certificate, CERTIFICATE_MODE)?)
+        || (key_missing && files::finish(&key, KEY_MODE)?)
+    {
+        pair = there()?;
+    }
+    if pair.iter().all(Option::is_some) {
+        // Of a start that was interrupted at its very end; one of them holds a key.
+        [&certificate, &key].into_iter().for_each(|path| files::forget_draft(path));
+    }
+    match pair {
+        [Some(certificate), Some(key_pem)] => {
+            log.info("loaded existing keypair", &fields);
+            warn_if_readable(&key, log);
+            parse(&certificate, &key_pem, &settings.state_dir)
         }
-        (None, None) => {
-            let (certificate, key) = generate(settings)?;
-            files::create_directory(&settings.state_dir)?;
-            // The key first: a certificate without its key is the half that somebody would hand out.
-            files::create_new(&key_path, key.as_bytes(), 0o600)?;
-            files::create_new(&certificate_path, certificate.as_bytes(), 0o644).inspect_err(|_| {
-                // Half a pair would be refused at the next start, for a reason that is not the real one.
-                let _ = std::fs::remove_file(&key_path);
-            })?;
-            log.info("saving new key and certificate", &paths);
-            parse(certificate.as_bytes(), key.as_bytes(), &settings.state_dir)
-        }
-        (certificate, _) => {
-            let (there, missing) =
-                if certificate.is_some() { (certificate_path, key_path) } else { (key_path, certificate_path) };
+        [there, _] => {
+            let (there, missing) = if there.is_some() { (certificate, key) } else { (key, certificate) };
             Err(Failure::new(format!("there is {} but no {}", there.display(), missing.display()))
                 .with_remedy("put the missing file back, or remove the other one to have a new pair made"))
         }
@@ -88,7 +112,10 @@ pub(super) fn load_or_create(settings: &Settings, log: &Log) -> Result<ServingId
 }
 
 fn parse(certificate: &[u8], key: &[u8], directory: &Path) -> Result<ServingIdentity, Failure> {
-    let broken = |file: &str, problem: &str| Failure::new(format!("{}: {problem}", directory.join(file).display()));
+    let broken = |file: &str, problem: &str| {
+        Failure::new(format!("{}: {problem}", directory.join(file).display()))
+            .with_remedy("put the right pair into the state directory, or remove both files to have a new one made")
+    };
     let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
         .collect::<Result<_, _>>()
         .map_err(|_| broken("cert.pem", "not a PEM file of certificates"))?;
@@ -97,7 +124,21 @@ fn parse(certificate: &[u8], key: &[u8], directory: &Path) -> Result<ServingIden
     }
     // The message of the PEM reader is left out: it may quote what it read.
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| broken("key.pem", "not a PEM file with a private key"))?;
-    Ok(ServingIdentity { certificate_pem: String::from_utf8_lossy(certificate).into_owned(), chain, key })
+    let validity = chain.first().and_then(|leaf| validity(leaf));
+    let validity = validity.ok_or_else(|| broken("cert.pem", "the first certificate is no X.509 certificate"))?;
+    if *validity.end() < OffsetDateTime::now_utc() {
+        let ended = format!("the certificate expired at {}", rfc3339(*validity.end()));
+        return Err(broken("cert.pem", &ended).with_remedy(
+            "put a new pair into the state directory, or remove both files to have one made; then give API servers the \
+             webhook kubeconfig that goes with it",
+        ));
+    }
+    Ok(ServingIdentity { certificate_pem: String::from_utf8_lossy(certificate).into_owned(), chain, key, validity })
+}
+
+/// A time as logs and errors write it.
+pub(super) fn rfc3339(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
 }
 
 /// A self-signed ECDSA P-256 certificate that is no CA, for the host name and the address.

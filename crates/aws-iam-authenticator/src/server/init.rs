@@ -5,10 +5,7 @@ use super::{certificate, kubeconfig};
 use crate::cli::{InitArgs, ServerArgs};
 use crate::config::Configuration;
 use crate::{Failure, Log};
-use std::path::Path;
-
-/// The kubeconfig that is written into the working directory.
-const KUBECONFIG: &str = "aws-iam-authenticator.kubeconfig";
+use std::path::{Path, PathBuf};
 
 /// Writes certificate, key and webhook kubeconfig: into the working directory, or with the feature gate
 /// `ConfiguredInitDirectories` to where the server looks for them. A pair that is there already is kept; the kubeconfig is
@@ -19,30 +16,33 @@ pub(crate) fn init(arguments: &InitArgs, configuration: &Configuration, log: &Lo
     if let Some(hostname) = &arguments.hostname {
         settings.hostname.clone_from(hostname);
     }
-    let server = [settings.state_dir.clone(), settings.generate_kubeconfig.clone()];
+    let state_dir = settings.state_dir.clone();
+    let kubeconfigs: Vec<PathBuf> = settings.kubeconfigs(settings.port).map(|(path, _)| path).collect();
     let in_place = configuration.features.configured_init_directories;
     if !in_place {
         settings.state_dir = ".".into();
-        settings.generate_kubeconfig = KUBECONFIG.into();
+        settings.generate_kubeconfig = configuration.program.init_kubeconfig.into();
     }
     let identity = certificate::load_or_create(&settings, log)?;
     kubeconfig::write(&settings, settings.port, &identity, log)?;
 
-    let [state_dir, kubeconfig] = server;
     if !in_place {
         for name in ["cert.pem", "key.pem"] {
             tell_to_copy(name, &state_dir.join(name), log);
         }
-        tell_to_copy(KUBECONFIG, &kubeconfig, log);
+        for ((written, _), kubeconfig) in settings.kubeconfigs(settings.port).zip(&kubeconfigs) {
+            tell_to_copy(&written.display().to_string(), kubeconfig, log);
+        }
     }
-    log.info(
-        &format!(
+    for (kubeconfig, cluster) in kubeconfigs.iter().zip(&settings.clusters) {
+        let message = format!(
             "configure your apiserver with `--authentication-token-webhook-config-file={}` to enable authentication with \
              aws-iam-authenticator",
             kubeconfig.display()
-        ),
-        &[],
-    );
+        );
+        let cluster = [("cluster", cluster.as_str().into())];
+        log.info(&message, if kubeconfigs.len() > 1 { &cluster } else { &[] });
+    }
     Ok(())
 }
 

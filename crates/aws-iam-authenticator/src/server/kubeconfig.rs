@@ -7,15 +7,16 @@ use crate::{Failure, Log};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-/// Writes the file, its directory too where it is missing. The names in it are those of the Go program's.
+/// Writes the file of each cluster, its directory too where it is missing. The names in it are those of the Go program's.
 pub(super) fn write(settings: &Settings, port: u16, identity: &ServingIdentity, log: &Log) -> Result<(), Failure> {
-    let path = &settings.generate_kubeconfig;
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        files::create_directory(directory)?;
+    for (path, url) in settings.kubeconfigs(port) {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+            files::create_directory(directory)?;
+        }
+        let content = render(&url, identity.certificate_pem())?;
+        files::replace(&path, content.as_bytes(), 0o644)?;
+        log.info("writing webhook kubeconfig file", &[("kubeconfigPath", path.display().to_string().into())]);
     }
-    let content = render(&settings.url(port), identity.certificate_pem())?;
-    files::replace(path, content.as_bytes(), 0o644)?;
-    log.info("writing webhook kubeconfig file", &[("kubeconfigPath", path.display().to_string().into())]);
     Ok(())
 }
 

@@ -1,42 +1,48 @@
-//! Connections: accepting, TLS, HTTP, and letting go.
+//! Connections: accepting, TLS, and letting go.
 
+use super::connection::{self, Received};
+use super::connections::{Connection, Connections};
 use super::health;
 use super::mappings::Mappings;
 use super::routes::Routes;
 use super::settings::HealthAddress;
 use crate::Log;
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
 use rustls::ServerConfig;
-use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// How long a TLS handshake, or the headers of a request, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long one request may take, its body and the answer included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 /// How long requests that are under way may take to end once the program is told to stop.
 const DRAIN: Duration = Duration::from_secs(15);
+/// The most connections to the plain health port: probes open one at a time.
+const MOST_PROBES: usize = 16;
 
 /// Serves until the program is told to stop, and then until the requests under way are answered.
 pub(super) async fn serve(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
     routes: Arc<Routes>,
+    connections: &Arc<Connections>,
     stop: impl Future<Output = &'static str>,
     log: &Arc<Log>,
 ) {
     let acceptor = TlsAcceptor::from(tls);
-    let graceful = Arc::new(GracefulShutdown::new());
-    let mut stop = std::pin::pin!(stop);
+    let serve = |accepted: Accepted, connection| {
+        tokio::spawn(serve_connection(accepted, acceptor.clone(), routes.clone(), connection))
+    };
+    let mut stop = pin!(stop);
     loop {
         tokio::select! {
             signal = &mut stop => {
@@ -44,47 +50,55 @@ pub(super) async fn serve(
                 break;
             }
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => {
-                    let (acceptor, routes, watcher) = (acceptor.clone(), routes.clone(), graceful.watcher());
-                    tokio::spawn(async move { serve_connection(stream, client, acceptor, routes, watcher).await });
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely: the connections there are must end first.
-                    log.error("cannot accept a connection", &[("error", error.to_string().into())]);
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+                Ok(accepted) => drop(serve(accepted, connections.admit().await)),
+                Err(error) => no_room(&error, connections, log).await,
             }
         }
     }
-    drop(listener);
-    if let Ok(graceful) = Arc::try_unwrap(graceful) {
-        let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    // Those who have connected already are served, too.
+    while let Some(accepted) = accept_if_there(&listener).await {
+        serve(accepted, connections.admit().await);
     }
+    drop(listener);
+    connections.stop();
+    connections.closed(DRAIN).await;
+}
+
+type Accepted = (TcpStream, SocketAddr);
+
+async fn accept_if_there(listener: &TcpListener) -> Option<Accepted> {
+    poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(accepted) => Poll::Ready(accepted.ok()),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Out of file descriptors, most likely: one that is of no use makes room.
+async fn no_room(error: &io::Error, connections: &Connections, log: &Log) {
+    log.error("cannot accept a connection", &[("error", error.to_string().into())]);
+    connections.make_room();
+    tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 async fn serve_connection(
-    stream: TcpStream,
-    client: SocketAddr,
+    (stream, client): Accepted,
     acceptor: TlsAcceptor,
     routes: Arc<Routes>,
-    watcher: hyper_util::server::graceful::Watcher,
+    connection: Connection,
 ) {
     let _ = stream.set_nodelay(true);
-    let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await else {
-        return;
+    let stream = tokio::select! {
+        stream = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)) => stream,
+        () = connection.told() => return,
     };
-    let service = service_fn(move |request| {
+    let Ok(Ok(stream)) = stream else { return };
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let answer = move |request: Request<Received>| {
         let routes = routes.clone();
-        async move {
-            let answer = tokio::time::timeout(REQUEST_LIMIT, routes.answer(request, client)).await;
-            let late = |_| health::plain(StatusCode::REQUEST_TIMEOUT, "the request took too long\n".to_owned());
-            Ok::<_, Infallible>(answer.unwrap_or_else(late))
-        }
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(32 * 1024);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(100).max_header_list_size(16 * 1024);
-    let _ = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()).await;
+        async move { routes.answer_in_time(request, client, REQUEST_LIMIT).await }
+    };
+    connection::serve(stream, http2, &Arc::new(connection), answer).await;
 }
 
 /// The port for plain `GET /healthz` that the Go program has.
@@ -114,22 +128,29 @@ pub(super) async fn spawn_health(
     if let Ok(address) = listener.local_addr() {
         log.info("listening", &[("address", address.to_string().into()), ("path", "/healthz".into())]);
     }
-    let mappings = mappings.clone();
-    Some(tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let mappings = mappings.clone();
-            tokio::spawn(async move {
-                let service = service_fn(|request: Request<Incoming>| {
-                    let answer = health::answer(request.method(), request.uri().path(), &mappings.snapshot());
-                    let not_found = || health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned());
-                    std::future::ready(Ok::<_, Infallible>(answer.unwrap_or_else(not_found)))
-                });
-                let mut builder = hyper::server::conn::http1::Builder::new();
-                builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-                let _ = builder.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    }))
+    Some(tokio::spawn(serve_probes(listener, mappings.clone(), log.clone())))
+}
+
+async fn serve_probes(listener: TcpListener, mappings: Arc<Mappings>, log: Arc<Log>) {
+    let connections = Connections::new(MOST_PROBES);
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                no_room(&error, &connections, &log).await;
+                continue;
+            }
+        };
+        let (connection, mappings) = (Arc::new(connections.admit().await), mappings.clone());
+        tokio::spawn(async move {
+            let answer = move |request: Request<Received>| {
+                let answer = health::answer(request.method(), request.uri().path(), &mappings.snapshot());
+                let not_found = || health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned());
+                std::future::ready(answer.unwrap_or_else(not_found))
+            };
+            connection::serve(stream, false, &connection, answer).await;
+        });
+    }
 }
 
 /// Ends with the name of the signal that tells the program to stop. Signals are taken from this call on; one before it would

@@ -1,11 +1,13 @@
 //! The mappings that are in force, and how they are replaced.
 
+use super::changes::Changes;
 use super::metrics::Metrics;
 use crate::{Failure, Level, Log};
 use k8s_aws_auth::mapping::{
     BackendMode, BackendModeFile, Document, DynamicFile, Engine, Finding, Options, ServerConfig, Severity, Snapshot,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::watch;
 
 /// The mappings as they are now. Readers get a snapshot, which stays as it is; a change replaces the whole.
 pub(super) struct Mappings {
@@ -16,6 +18,10 @@ pub(super) struct Mappings {
     state: Mutex<State>,
     current: RwLock<Snapshot>,
     metrics: Arc<Metrics>,
+    dynamic_file: Changes,
+    backend_modes: Changes,
+    /// Tells the chain of backends as it is switched.
+    chain: watch::Sender<Vec<BackendMode>>,
 }
 
 struct State {
@@ -23,11 +29,6 @@ struct State {
     /// What the configuration file last said, for what a newer version of it garbles.
     config: ServerConfig,
     modes: Vec<BackendMode>,
-}
-
-/// The backends that this version has.
-pub(super) fn available(mode: BackendMode) -> bool {
-    matches!(mode, BackendMode::MountedFile | BackendMode::DynamicFile)
 }
 
 impl Mappings {
@@ -42,7 +43,20 @@ impl Mappings {
         engine.load(BackendMode::MountedFile, config.document.clone());
         let current = RwLock::new(engine.snapshot());
         let state = Mutex::new(State { engine, config, modes: configured.clone() });
-        let mappings = Self { sso_role_match, strict_user_ids, configured, state, current, metrics };
+        let chain = watch::Sender::new(configured.clone());
+        let dynamic_file = Changes::new("dynamic_file", &metrics);
+        let backend_modes = Changes::new("dynamic_backend_mode", &metrics);
+        let mappings = Self {
+            sso_role_match,
+            strict_user_ids,
+            configured,
+            state,
+            current,
+            metrics,
+            dynamic_file,
+            backend_modes,
+            chain,
+        };
         mappings.publish(&mappings.state());
         mappings
     }
@@ -82,8 +96,12 @@ impl Mappings {
             }
         }
         let mut state = self.state();
-        state.engine.load(BackendMode::DynamicFile, file.map_or_else(Document::empty, |file| file.document));
+        let document = file.as_ref().map_or_else(Document::empty, |file| file.document.clone());
+        state.engine.load(BackendMode::DynamicFile, document);
         self.publish(&state);
+        if let Some(file) = file.filter(|file| file.document.unreadable_lists().next().is_none()) {
+            self.dynamic_file.took_effect(file.version.as_deref(), file.last_updated.as_deref(), log);
+        }
         ignored
     }
 
@@ -91,19 +109,37 @@ impl Mappings {
     ///
     /// # Errors
     /// Where the file is not to be used; the chain stays as it is.
-    pub(super) fn load_backend_modes(&self, text: Option<&str>) -> Result<Vec<BackendMode>, Failure> {
-        let modes = match text {
-            Some(text) => BackendModeFile::parse(text).map_err(Failure::new)?.modes,
-            None => self.configured.clone(),
-        };
-        if let Some(mode) = modes.iter().find(|mode| !available(**mode)) {
-            return Err(Failure::new(format!("the backend {mode} is not available in this version")));
-        }
+    pub(super) fn load_backend_modes(&self, text: Option<&str>, log: &Log) -> Result<Vec<BackendMode>, Failure> {
+        let file = text.map(BackendModeFile::parse).transpose().map_err(Failure::new)?;
+        let modes = file.as_ref().map_or_else(|| self.configured.clone(), |file| file.modes.clone());
         let mut state = self.state();
         state.engine.set_modes(modes.iter().copied());
         state.modes.clone_from(&modes);
+        self.chain.send_replace(modes.clone());
         self.publish(&state);
+        if let Some(file) = file {
+            self.backend_modes.took_effect(file.version.as_deref(), file.last_updated.as_deref(), log);
+        }
         Ok(modes)
+    }
+
+    /// Takes over what a backend that is no file says now.
+    pub(super) fn load(&self, mode: BackendMode, document: Document) {
+        let mut state = self.state();
+        state.engine.load(mode, document);
+        self.publish(&state);
+    }
+
+    /// The backend counts as not read.
+    pub(super) fn forget(&self, mode: BackendMode) {
+        let mut state = self.state();
+        state.engine.forget(mode);
+        self.publish(&state);
+    }
+
+    /// The chain of backends, and how it is switched.
+    pub(super) fn chain(&self) -> watch::Receiver<Vec<BackendMode>> {
+        self.chain.subscribe()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

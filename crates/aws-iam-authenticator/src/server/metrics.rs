@@ -2,19 +2,31 @@
 //!
 //! Every label value is one of a list that is known beforehand: no client can add one.
 
+use super::protection::ProtectionMetrics;
+use http::{HeaderMap, header};
 use k8s_aws_auth::identity::{EndpointKind, StsEndpoint};
 use k8s_aws_auth::sts::{ErrorClass, TransportFailure, VerifyError};
 use k8s_aws_auth::{Event, Observer, Outcome, Why};
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram};
 use prometheus_client::registry::Registry;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// The content type of what [`Metrics::render`] gives.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What every scraper reads, and the Go program answers to those that do not ask for another form.
+const PLAIN_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Those of the Go client library, which the Go program uses.
 const LATENCY_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Those of the Go program for how long changes of files take.
+const END_TO_END_BUCKETS: [f64; 8] = [1.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Changed {
+    r#type: &'static str,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Result {
@@ -49,8 +61,15 @@ pub(super) struct Metrics {
     identities_remembered: Counter,
     mapping_findings: Gauge,
     dynamic_file_failures: Counter,
+    configmap_watch_failures: Counter,
     dynamic_file_enabled: Gauge,
     dynamic_file_only: Gauge,
+    describe_instances_calls: Counter,
+    end_to_end: Family<Changed, Histogram, fn() -> Histogram>,
+    certificate_end: Gauge,
+    connections: Gauge,
+    connections_closed_for_room: Counter,
+    protection: ProtectionMetrics,
 }
 
 impl Metrics {
@@ -65,10 +84,18 @@ impl Metrics {
             identities_remembered: Counter::default(),
             mapping_findings: Gauge::default(),
             dynamic_file_failures: Counter::default(),
+            configmap_watch_failures: Counter::default(),
             dynamic_file_enabled: Gauge::default(),
             dynamic_file_only: Gauge::default(),
+            describe_instances_calls: Counter::default(),
+            end_to_end: Family::new_with_constructor(|| Histogram::new(END_TO_END_BUCKETS)),
+            certificate_end: Gauge::default(),
+            connections: Gauge::default(),
+            connections_closed_for_room: Counter::default(),
+            protection: ProtectionMetrics::default(),
         };
         let registry = &mut metrics.registry;
+        metrics.protection.register(registry);
         // The library adds `_total` to the name of a counter.
         registry.register("authenticate_latency_seconds", "How long logins took", metrics.latency.clone());
         registry.register(
@@ -95,6 +122,11 @@ impl Metrics {
             metrics.dynamic_file_failures.clone(),
         );
         registry.register(
+            "configmap_watch_failures",
+            "Attempts to read or to watch the ConfigMap aws-auth that failed",
+            metrics.configmap_watch_failures.clone(),
+        );
+        registry.register(
             "dynamic_file_enabled",
             "Whether the dynamic file is one of several backends",
             metrics.dynamic_file_enabled.clone(),
@@ -103,6 +135,27 @@ impl Metrics {
             "dynamic_file_only",
             "Whether the dynamic file is the only backend",
             metrics.dynamic_file_only.clone(),
+        );
+        registry.register(
+            "ec2_describe_instances_calls",
+            "Calls of DescribeInstances",
+            metrics.describe_instances_calls.clone(),
+        );
+        registry.register(
+            "dynamic_e2e_latency_seconds",
+            "How long after a file was written its change took effect",
+            metrics.end_to_end.clone(),
+        );
+        registry.register(
+            "certificate_not_after_timestamp_seconds",
+            "When the serving certificate ends, in Unix seconds",
+            metrics.certificate_end.clone(),
+        );
+        registry.register("connections", "Connections to the webhook", metrics.connections.clone());
+        registry.register(
+            "connections_closed_for_room",
+            "Connections of no use that were closed for others",
+            metrics.connections_closed_for_room.clone(),
         );
         metrics
     }
@@ -116,16 +169,43 @@ impl Metrics {
         self.dynamic_file_only.set(only.into());
     }
 
+    pub(super) fn count_configmap_watch_failure(&self) {
+        self.configmap_watch_failures.inc();
+    }
+
     pub(super) fn count_dynamic_file_failure(&self) {
         self.dynamic_file_failures.inc();
     }
 
-    /// All of them, as text.
-    pub(super) fn render(&self) -> String {
+    /// A file of this kind (`dynamic_file`, `dynamic_backend_mode`) was made so long before it took effect.
+    pub(super) fn observe_change(&self, kind: &'static str, latency: Duration) {
+        self.end_to_end.get_or_create(&Changed { r#type: kind }).observe(latency.as_secs_f64());
+    }
+
+    /// When the serving certificate ends, in Unix seconds.
+    pub(super) fn set_certificate_end(&self, at: i64) {
+        self.certificate_end.set(at);
+    }
+
+    /// How many connections are open, and how many were closed to make room for others since the start.
+    pub(super) fn set_connections(&self, (open, closed): (usize, u64)) {
+        self.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+        self.connections_closed_for_room.inner().store(closed, Ordering::Relaxed);
+    }
+
+    /// All of them, with their content type: OpenMetrics for a scraper that asks for it, as Prometheus does.
+    pub(super) fn render(&self, request: &HeaderMap) -> (&'static str, String) {
         let mut text = String::new();
         // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry);
-        text
+        let accepted = request.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        match accepted
+            .flat_map(|value| value.split(','))
+            .any(|kind| kind.trim().starts_with("application/openmetrics-text"))
+        {
+            true => (OPENMETRICS, text),
+            false => (PLAIN_TEXT, plain_text(&text)),
+        }
     }
 
     fn decided(&self, result: &'static str, reason: &'static str, took: Duration) {
@@ -145,6 +225,9 @@ impl Observer for Metrics {
                 let labels = StsRegion { StsRegion: region(endpoint) };
                 self.sts_connection_failures.get_or_create(&labels).inc();
             }
+            Event::InstancesDescribed { .. } => {
+                self.describe_instances_calls.inc();
+            }
             Event::IdentityRemembered { .. } => {
                 self.identities_remembered.inc();
             }
@@ -154,13 +237,36 @@ impl Observer for Metrics {
                 self.sts_throttling.get_or_create(&labels).inc();
             }
             Event::Decided { outcome, took } => self.decided(result(outcome), outcome.reason(), took),
-            _ => {}
+            other => self.protection.observe(other),
         }
     }
 }
 
+/// OpenMetrics in the older form, in which a counter's family is called as its samples.
+fn plain_text(openmetrics: &str) -> String {
+    let mut text = String::with_capacity(openmetrics.len());
+    let mut help = "";
+    for line in openmetrics.lines().filter(|line| *line != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ').map_or("", |(_, help)| help);
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            let total = if kind == "counter" { "_total" } else { "" };
+            text.push_str(&format!("# HELP {name}{total} {help}\n# TYPE {name}{total} {kind}\n"));
+        } else {
+            // The bounds of buckets as the Go client library writes them: `1`, and not `1.0`.
+            match line.split_once("le=\"").and_then(|(before, rest)| Some((before, rest.split_once(".0\"")?))) {
+                Some((before, (bound, after))) if !bound.contains('"') => {
+                    text.push_str(&format!("{before}le=\"{bound}\"{after}\n"));
+                }
+                _ => text.push_str(&format!("{line}\n")),
+            }
+        }
+    }
+    text
+}
+
 /// The Go program's word for where an endpoint is.
-fn region(endpoint: &StsEndpoint) -> String {
+pub(super) fn region(endpoint: &StsEndpoint) -> String {
     match endpoint.kind() {
         EndpointKind::Global => "global".to_owned(),
         _ => endpoint.region().to_string(),

@@ -1,29 +1,44 @@
 //! `server`: the webhook that API servers ask about tokens.
 
 mod access_log;
+mod announce;
 mod certificate;
-mod files;
+mod changes;
+mod clusters;
+mod connection;
+mod connections;
+pub(crate) mod files;
 mod health;
 mod init;
+mod instances;
+mod keys;
 mod kubeconfig;
+mod kubernetes;
 mod listener;
 mod mappings;
 mod metrics;
+mod protection;
 mod reload;
 mod routes;
 mod settings;
 mod tls;
+mod validity;
 mod watch;
 
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use crate::{Failure, Log, transport};
+use connections::Connections;
 pub(crate) use init::init;
-use k8s_aws_auth::mapping::{Finding, ServerConfig, unknown_keys};
+use instances::Ec2Names;
+use k8s_aws_auth::identity::ClusterId;
+use k8s_aws_auth::mapping::ServerConfig;
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
 use k8s_aws_auth::{Authenticator, Event, Observer};
 use k8s_aws_auth_hyper::TransportError;
 use k8s_aws_auth_tower::{Driver, IdentityCache, Webhook};
+pub(crate) use keys::{OUR_KEYS, OUR_TOP_KEYS};
+use kubernetes::Kubernetes;
 use mappings::Mappings;
 use metrics::Metrics;
 use reload::Reload;
@@ -39,7 +54,9 @@ const MAX_IDENTITIES: usize = 4096;
 
 pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Arc<Log>) -> Result<(), Failure> {
     transport::choose_cryptography();
+    configuration.warnings.iter().for_each(|warning| log.warning(warning, &[]));
     let settings = Arc::new(Settings::gather(arguments, configuration)?);
+    settings.warnings.iter().for_each(|warning| log.warning(warning, &[]));
     let metrics = Arc::new(Metrics::new());
     let file = configuration.file.as_ref();
     let config = file.map_or_else(|| ServerConfig::parse(""), |file| ServerConfig::from_tree(&file.tree));
@@ -48,19 +65,31 @@ pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Ar
     let how = (configuration.features.sso_role_match, settings.strict_user_ids);
     let mappings = Arc::new(Mappings::new(config, settings.backend_modes.clone(), how, metrics.clone()));
     let ignored = mappings.report_config(&shown, &log);
-    let unknown = file.map(|file| unknown_keys(&file.tree, &[], OUR_KEYS)).unwrap_or_default();
-    mappings::report(unknown.iter(), &shown, &log);
+    let odd = file.map(|file| keys::odd(&file.tree)).unwrap_or_default();
+    mappings::report(odd.iter(), &shown, &log);
     if arguments.strict_config || arguments.check_config {
-        refuse_unknown(&unknown, &shown)?;
+        keys::refuse(&odd, &shown)?;
     }
     if arguments.check_config {
-        return check(&settings, &mappings, ignored, &log);
+        return check(&settings, &mappings, (ignored, &metrics), &log);
     }
+    announce::announce(&mappings, &settings.scrubbed_accounts, &log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .max_blocking_threads(MOST_LOOKUPS)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
     runtime.block_on(serve(settings, config_file, mappings, metrics, log))
+}
+
+/// The most threads that look up host names at a time: each takes memory of its own.
+const MOST_LOOKUPS: usize = 8;
+/// The most threads that serve. Each takes memory of its own, and one serves some thousand logins a second.
+const MOST_WORKERS: usize = 4;
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)
 }
 
 /// Which tokens are sent to STS at all.
@@ -78,9 +107,10 @@ async fn serve(
 ) -> Result<(), Failure> {
     // Before any file is made: what refuses to start leaves nothing behind.
     let policy = policy(&settings)?;
+    kubernetes::check(&settings).await?;
     let identity = certificate::load_or_create(&settings, &log)?;
     // A pair that cannot be served is refused before an API server is told to trust it.
-    let certificate = ServingCertificate::new(&identity)?;
+    let certificate = ServingCertificate::new(&identity, &metrics, &log)?;
     let listener = TcpListener::bind((settings.address.as_str(), settings.port))
         .await
         .map_err(|error| Failure::new(format!("cannot listen on {}:{}: {error}", settings.address, settings.port)))?;
@@ -93,44 +123,51 @@ async fn serve(
     let authenticator =
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
     let current = mappings.clone();
+    let names = Ec2Names::new(&settings.ec2, settings.partition, &transport, metrics.clone(), log.clone());
     let driver = Driver::builder(authenticator, transport, move || current.snapshot())
         .failures(classify)
         .identity_cache(IdentityCache::new(settings.identity_cache_ttl, MAX_IDENTITIES))
+        .instances(names)
+        .protection(settings.sts.clone(), tokio::time::sleep, protection::random())
         .observer(Observers { log: access_log::StsLog::new(log.clone()), metrics: metrics.clone() })
         .build();
-    let webhook = Webhook::new(driver, settings.cluster_id.clone()).with_audiences(settings.audiences.clone());
+    let webhook =
+        |cluster: &ClusterId| Webhook::new(driver.clone(), cluster.clone()).with_audiences(settings.audiences.clone());
+    let webhooks = settings.clusters.iter().map(webhook).collect();
+    let paths = settings.clusters.iter().map(clusters::decoded_path).collect();
     let health = listener::spawn_health(settings.health_address, &mappings, &log).await;
     let reload = Reload::new(config_file, &settings, &mappings, &certificate, &log);
     let reload = tokio::spawn(reload.run());
-    let routes = Arc::new(Routes { webhook, mappings, metrics, log: log.clone() });
+    let kubernetes = Kubernetes::new(&settings, &mappings, &metrics, &log);
+    let kubernetes = tokio::spawn(kubernetes.run(mappings.chain()));
+    let connections = Connections::new(settings.max_connections);
+    let routes =
+        Arc::new(Routes { webhooks, paths, mappings, metrics, connections: connections.clone(), log: log.clone() });
     // Before the line that says so: who reads it may send a signal at once.
     let stop = listener::told_to_stop();
-    log.info("listening", &[("address", address.to_string().into()), ("path", "/authenticate".into())]);
-    listener::serve(listener, certificate.config(), routes, stop, &log).await;
+    for (position, cluster) in settings.clusters.iter().enumerate().rev() {
+        let path = clusters::url_path(position, cluster);
+        log.info("listening", &[("address", address.to_string().into()), ("path", path.into())]);
+    }
+    listener::serve(listener, certificate.config(), routes, &connections, stop, &log).await;
     reload.abort();
+    kubernetes.abort();
     if let Some(health) = health {
         health.abort();
     }
     Ok(())
 }
 
-/// The keys under `server` that the Go program does not have.
-const OUR_KEYS: &[&str] = &["audiences", "healthAddress", "identityCacheSeconds", "stsRegions"];
-
-/// A deployment of the Go program has to start, so a key that means nothing is a warning unless this was asked for.
-fn refuse_unknown(unknown: &[Finding], path: &str) -> Result<(), Failure> {
-    match unknown.first() {
-        None => Ok(()),
-        Some(finding) => {
-            let line = finding.span.map_or(0, |span| span.start.line);
-            Err(Failure::new(format!("{path}:{line}: {}", finding.message)))
-        }
-    }
-}
-
 /// `--check-config`: everything that a start does, short of making files and listening.
-fn check(settings: &Settings, mappings: &Mappings, mut ignored: usize, log: &Log) -> Result<(), Failure> {
+fn check(
+    settings: &Settings,
+    mappings: &Mappings,
+    (mut ignored, metrics): (usize, &Arc<Metrics>),
+    log: &Arc<Log>,
+) -> Result<(), Failure> {
     policy(settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(Failure::new)?.block_on(kubernetes::check(settings))?;
     if let Some(path) = &settings.dynamic_file
         && let Some(text) = files::read_text_if_there(path)?
     {
@@ -140,12 +177,12 @@ fn check(settings: &Settings, mappings: &Mappings, mut ignored: usize, log: &Log
         && let Some(text) = files::read_text_if_there(path)?
     {
         mappings
-            .load_backend_modes(Some(&text))
+            .load_backend_modes(Some(&text), log)
             .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     }
     let [certificate, key] = certificate::paths(settings);
     if certificate.exists() || key.exists() {
-        ServingCertificate::new(&certificate::load(settings)?)?;
+        ServingCertificate::new(&certificate::load(settings)?, metrics, log)?;
     }
     transport::to_aws()?;
     if ignored > 0 {
@@ -171,7 +208,8 @@ impl Observer for Observers {
     }
 }
 
-fn classify(error: &TransportError) -> TransportFailure {
+/// What a failure to reach STS means to the verifier.
+pub(crate) fn classify(error: &TransportError) -> TransportFailure {
     match error {
         TransportError::Timeout { .. } => TransportFailure::Timeout,
         TransportError::BodyTooLong { .. } => TransportFailure::AnswerTooLong,

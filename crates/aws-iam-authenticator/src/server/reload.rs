@@ -149,7 +149,7 @@ impl Reload {
                 let there = text.is_some();
                 self.log.info(if there { "loaded the dynamic file" } else { "the dynamic file was deleted" }, &file);
             }
-            (_, text) => match self.mappings.load_backend_modes(text.as_deref()) {
+            (_, text) => match self.mappings.load_backend_modes(text.as_deref(), &self.log) {
                 Ok(modes) => {
                     let modes: Vec<String> = modes.iter().map(ToString::to_string).collect();
                     self.log.info("backend modes", &[("file", path.into()), ("modes", modes.as_slice().into())]);
@@ -164,7 +164,12 @@ impl Reload {
 
     fn take_certificate(&self) {
         let replaced = certificate::load(&self.settings).and_then(|identity| {
-            is_trusted_by(&self.settings.generate_kubeconfig, &identity)?;
+            for (position, (kubeconfig, _)) in self.settings.kubeconfigs(self.settings.port).enumerate() {
+                // Those of further clusters that somebody else made may be anywhere.
+                if position == 0 || !self.settings.kubeconfig_pregenerated || kubeconfig.exists() {
+                    is_trusted_by(&kubeconfig, &identity)?;
+                }
+            }
             self.certificate.replace(&identity)
         });
         match replaced {

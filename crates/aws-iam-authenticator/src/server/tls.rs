@@ -1,7 +1,8 @@
 //! The certificate that is being served, and how it is replaced while connections go on.
 
-use super::certificate::ServingIdentity;
-use crate::Failure;
+use super::certificate::{ServingIdentity, rfc3339};
+use super::metrics::Metrics;
+use crate::{Failure, Log};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use k8s_aws_auth::mapping::tree::Tree;
 use rustls::client::{WebPkiServerVerifier, danger::ServerCertVerifier};
@@ -11,17 +12,40 @@ use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::{fmt, fs};
+use time::{Duration, OffsetDateTime};
+
+/// From when on the end of the certificate is worth a warning, and how often.
+const WARN_AHEAD: Duration = Duration::days(30);
+const WARN_EVERY: Duration = Duration::DAY;
 
 /// The certificate that new connections get.
 pub(super) struct ServingCertificate {
     current: RwLock<Arc<CertifiedKey>>,
+    /// When it ends, and when to warn of that next, in Unix seconds. Looked at with each handshake: nobody else needs it.
+    not_after: AtomicI64,
+    warn_at: AtomicI64,
+    metrics: Arc<Metrics>,
+    log: Arc<Log>,
 }
 
 impl ServingCertificate {
-    pub(super) fn new(identity: &ServingIdentity) -> Result<Arc<Self>, Failure> {
-        Ok(Arc::new(Self { current: RwLock::new(certified_key(identity)?) }))
+    pub(super) fn new(
+        identity: &ServingIdentity,
+        metrics: &Arc<Metrics>,
+        log: &Arc<Log>,
+    ) -> Result<Arc<Self>, Failure> {
+        let certificate = Self {
+            current: RwLock::new(certified_key(identity)?),
+            not_after: AtomicI64::default(),
+            warn_at: AtomicI64::default(),
+            metrics: metrics.clone(),
+            log: log.clone(),
+        };
+        certificate.ends(identity.not_after());
+        Ok(Arc::new(certificate))
     }
 
     /// TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
@@ -35,12 +59,38 @@ impl ServingCertificate {
     pub(super) fn replace(&self, identity: &ServingIdentity) -> Result<(), Failure> {
         let key = certified_key(identity)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = key;
+        self.ends(identity.not_after());
         Ok(())
+    }
+
+    fn ends(&self, at: OffsetDateTime) {
+        self.metrics.set_certificate_end(at.unix_timestamp());
+        self.not_after.store(at.unix_timestamp(), Ordering::Relaxed);
+        self.warn_at.store(at.saturating_sub(WARN_AHEAD).unix_timestamp(), Ordering::Relaxed);
+        self.warn_of_end(OffsetDateTime::now_utc());
+    }
+
+    fn warn_of_end(&self, now: OffsetDateTime) {
+        let (now, warn_at) = (now.unix_timestamp(), self.warn_at.load(Ordering::Relaxed));
+        let next = now.saturating_add(WARN_EVERY.whole_seconds());
+        let mine = || self.warn_at.compare_exchange(warn_at, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if now >= warn_at && mine() {
+            let ends = self.not_after.load(Ordering::Relaxed);
+            let shown = OffsetDateTime::from_unix_timestamp(ends).map(rfc3339).unwrap_or_default();
+            let remedy =
+                "give API servers a webhook kubeconfig with a new certificate, then replace cert.pem and key.pem";
+            let fields = [("notAfter", shown.into()), ("remedy", remedy.into())];
+            match ends < now {
+                true => self.log.error("the certificate has expired", &fields),
+                false => self.log.warning("the certificate is about to expire", &fields),
+            }
+        }
     }
 }
 
 impl ResolvesServerCert for ServingCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.warn_of_end(OffsetDateTime::now_utc());
         Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }

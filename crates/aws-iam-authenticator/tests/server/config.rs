@@ -101,3 +101,19 @@ fn what_refuses_to_start_leaves_no_file_behind() {
     assert!(error.contains("belongs to partition aws-us-gov"), "{error}");
     assert!(!program.state().exists() && !program.kubeconfig().exists());
 }
+
+#[test]
+fn a_key_that_stands_twice_is_a_warning_with_the_line_that_counts_and_an_error_when_asked() {
+    let fake = FakeAws::start().unwrap();
+    let program = || Program::new().configured("hostname: first\nHostname: localhost");
+    let server = program().start(&fake);
+    let seen = server.seen();
+    let warning = seen.iter().find(|line| line.level() == "warning").unwrap();
+    assert_eq!((warning.text("code"), warning.fields["line"].as_u64()), ("duplicate-key", Some(3)));
+    assert!(warning.message().contains("the one in line 4 is used"), "{warning:?}");
+    assert!(server.http.url.starts_with("https://localhost:"));
+    let error = program().argument("--strict-config").refuses_to_start(Some(&fake));
+    assert!(error.contains("config.yaml:3: the key `Hostname` stands twice"), "{error}");
+    let output = check(&program(), &fake);
+    assert!(!output.status.success() && log(&output).contains("stands twice"), "{}", log(&output));
+}

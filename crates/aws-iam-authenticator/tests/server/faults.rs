@@ -7,8 +7,8 @@ use k8s_aws_fake::{Credential, FakeAws, Fault, Identity};
 use serde_json::json;
 use std::time::Duration;
 
-const MAPPINGS: &str =
-    "mapRoles:\n- rolearn: arn:aws:iam::111122223333:role/developer\n  username: dev:{{SessionName}}";
+const MAPPINGS: &str = "mapRoles:\n- rolearn: arn:aws:iam::111122223333:role/developer\n  username: dev:{{SessionName}}\n\
+    sts: {retries: 0}";
 
 /// A caller that nobody saw before, so that nothing remembered from an earlier case helps it.
 fn stranger(fake: &FakeAws, case: usize) -> Credential {

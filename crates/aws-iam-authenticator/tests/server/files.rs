@@ -1,6 +1,6 @@
 //! Certificate, key and webhook kubeconfig: made once, kept, refused where they are not as they should be. And the end.
 
-use crate::support::{HOST, Program, Server, review};
+use crate::support::{HOST, Line, Program, Server, review};
 use k8s_aws_fake::{FakeAws, Fault, samples};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -174,6 +174,118 @@ fn half_a_pair_is_not_completed() {
         assert!(error.contains("put the missing file back"), "{error}");
         assert!(!program.state().join(missing).exists() && !program.kubeconfig().exists());
     }
+}
+
+/// A pair that ends so many days from now.
+fn pair_that_ends_in(days: i64) -> (String, String) {
+    let now = time::OffsetDateTime::now_utc();
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    (params.not_before, params.not_after) = (now - time::Duration::days(900), now + time::Duration::days(days));
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+fn certificate_end(server: &Server) -> i64 {
+    let metrics = server.http.ask(http::Method::GET, "/metrics");
+    let name = "aws_iam_authenticator_certificate_not_after_timestamp_seconds ";
+    metrics.text().lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_end_of_the_certificate_is_a_metric_and_when_it_is_near_a_warning() {
+    let fake = FakeAws::start().unwrap();
+    let now = || time::OffsetDateTime::now_utc().unix_timestamp();
+    for (days, warned) in [(36_500, false), (31, false), (29, true), (1, true)] {
+        let program = program();
+        let (certificate, key) = pair_that_ends_in(days);
+        write_pair(&program, &certificate, &key);
+        let server = program.start(&fake);
+        log_in(&server);
+        let seen = server.seen();
+        let warning = seen.iter().find(|line| line.level() == "warning");
+        assert_eq!(warning.map(Line::message), warned.then_some("the certificate is about to expire"), "{days}");
+        assert!(warning.is_none_or(|line| line.text("remedy").contains("webhook kubeconfig")));
+        let ends = certificate_end(&server) - now();
+        assert!((days * 86_400 - 3600..=days * 86_400).contains(&ends), "{days}: {ends}");
+    }
+}
+
+#[test]
+fn an_expired_certificate_is_refused_with_a_remedy_and_never_taken_over() {
+    let fake = FakeAws::start().unwrap();
+    let (certificate, key) = pair_that_ends_in(-1);
+    let expired = program();
+    write_pair(&expired, &certificate, &key);
+    let error = expired.refuses_to_start(Some(&fake));
+    assert!(
+        error.contains("cert.pem: the certificate expired at 20") && error.contains("remove both files"),
+        "{error}"
+    );
+
+    let program = program();
+    let server = program.start(&fake);
+    write_pair(&program, &certificate, &key);
+    let refused = "the certificate is not taken over; the last one stays";
+    server.lines_until(|line| line.message() == refused && line.text("error").contains("expired"));
+    log_in(&server);
+}
+
+#[test]
+fn who_was_killed_while_making_the_pair_finishes_it_at_the_next_start() {
+    let fake = FakeAws::start().unwrap();
+    let other = program();
+    drop(other.start(&fake));
+    let read = |name: &str| fs::read(other.state().join(name)).unwrap();
+    let (certificate, key) = (read("cert.pem"), read("key.pem"));
+    // Every moment at which that can happen: drafts first, then their names, then the drafts go.
+    let moments: [&[(&str, &[u8])]; 6] = [
+        &[(".key.pem.draft", b"-----BEGIN")],
+        &[(".key.pem.draft", &key), (".cert.pem.draft", b"-----BEGIN")],
+        &[(".key.pem.draft", &key), (".cert.pem.draft", &certificate)],
+        &[(".key.pem.draft", &key), (".cert.pem.draft", &certificate), ("key.pem", &key)],
+        &[(".key.pem.draft", &key), (".cert.pem.draft", &certificate), ("key.pem", &key), ("cert.pem", &certificate)],
+        &[(".cert.pem.draft", &certificate), ("key.pem", &key), ("cert.pem", &certificate)],
+    ];
+    for (number, moment) in moments.into_iter().enumerate() {
+        let program = program();
+        fs::create_dir(program.state()).unwrap();
+        for (name, content) in moment {
+            fs::write(program.state().join(name), content).unwrap();
+        }
+        log_in(&program.start(&fake));
+        let mut left: Vec<_> = fs::read_dir(program.state()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["cert.pem", "key.pem"], "{number}");
+        let kept = fs::read(program.state().join("key.pem")).unwrap() == key;
+        assert_eq!(kept, number >= 3, "{number}: a key that had its name is kept");
+    }
+}
+
+#[test]
+fn those_who_start_at_once_make_one_pair() {
+    let fake = FakeAws::start().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let programs: Vec<Program> =
+        (0..4).map(|_| program().argument("--state-dir").argument(state.path().to_str().unwrap())).collect();
+    let mut children: Vec<_> = programs
+        .iter()
+        .map(|program| {
+            let mut command = program.command(Some(&fake));
+            command.stderr(std::process::Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in &mut children {
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
+        let listens = lines.map_while(Result::ok).any(|line| line.contains("\"path\":\"/authenticate\""));
+        assert!(listens, "each of them serves");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let kubeconfigs: Vec<_> =
+        programs.iter().map(|program| fs::read_to_string(program.kubeconfig()).unwrap()).collect();
+    let certificate =
+        |text: &str| text.lines().find(|line| line.contains("certificate-authority-data")).map(str::to_owned);
+    assert!(kubeconfigs.iter().all(|text| certificate(text) == certificate(&kubeconfigs[0])), "{kubeconfigs:#?}");
 }
 
 #[test]

@@ -9,9 +9,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clusters;
 mod config;
+mod connections;
+mod decisions;
 mod faults;
 mod files;
+mod instances;
+mod interruptions;
+mod kubernetes;
 mod metrics;
 mod principals;
 mod protection;
@@ -19,3 +25,4 @@ mod rejections;
 mod reload;
 mod requests;
 mod secrets;
+mod settings;

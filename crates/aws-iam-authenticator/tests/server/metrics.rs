@@ -25,7 +25,7 @@ fn latency(result: &str) -> String {
 #[test]
 fn what_happens_is_counted_under_the_go_programs_names() {
     let fake = FakeAws::start().unwrap();
-    let server = Program::new().configured(MAPPINGS).start(&fake);
+    let server = Program::new().configured(MAPPINGS).configured("sts: {retries: 0}").start(&fake);
     let (alice, carol) = (samples::user().credential, samples::assumed_role().credential);
     let log_in = |host: &str| server.review(&server.token(&alice, host));
     let faulty = |fault: Fault| {
@@ -71,6 +71,68 @@ fn what_happens_is_counted_under_the_go_programs_names() {
     for (name, count) in wanted {
         assert_eq!(counted.get(&name), Some(&count), "{name} in {counted:#?}");
     }
+}
+
+/// The families of the Go program (v0.7.18): name, type, labels.
+const GO: [(&str, &str, &[&str]); 10] = [
+    ("authenticate_latency_seconds", "histogram", &["result"]),
+    ("configmap_watch_failures_total", "counter", &[]),
+    ("dynamic_e2e_latency_seconds", "histogram", &["type"]),
+    ("dynamic_file_enabled", "gauge", &[]),
+    ("dynamic_file_only", "gauge", &[]),
+    ("dynamicfile_failures_total", "counter", &[]),
+    ("ec2_describe_instances_calls_total", "counter", &[]),
+    ("sts_connection_failures_total", "counter", &["StsRegion"]),
+    ("sts_responses_total", "counter", &["ResponseCode", "StsRegion"]),
+    ("sts_throttling_total", "counter", &["StsRegion"]),
+];
+
+#[test]
+fn the_go_programs_metrics_are_there_with_its_types_and_labels_in_the_form_it_answers() {
+    let fake = FakeAws::start().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dynamic.json");
+    let dynamic = |version: u32| {
+        let text = format!(r#"{{"LastUpdatedDateTime": "1781526896", "Version": "{version}", "mapUsers": []}}"#);
+        std::fs::write(&file, text).unwrap();
+    };
+    dynamic(1);
+    let program = Program::new().configured(MAPPINGS).argument("--backend-mode=MountedFile,DynamicFile");
+    let server = program.configured(&format!("dynamicfilepath: {}", file.display())).start(&fake);
+    // What it says at the start was written at any time: that is no latency.
+    assert!(!server.http.ask(Method::GET, "/metrics").text().contains("dynamic_e2e_latency_seconds_count"));
+    dynamic(2);
+    let line = server.lines_until(|line| line.message() == "logging latency metric").pop().unwrap();
+    assert_eq!((line.text("Type"), line.text("Version")), ("dynamic_file", "2"));
+    let alice = samples::user().credential;
+    for fault in [Fault::throttling(), Fault::reset()] {
+        // For as long as the server tries.
+        let injected = fake.inject(fault);
+        server.review(&server.token(&alice, HOST));
+        assert!(injected.hits() > 0);
+        injected.clear();
+    }
+
+    let answer = server.http.ask(Method::GET, "/metrics");
+    assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let text = answer.text();
+    for (name, kind, labels) in GO {
+        let name = format!("aws_iam_authenticator_{name}");
+        assert!(text.contains(&format!("\n# TYPE {name} {kind}\n")), "{name} in {text}");
+        assert!(text.contains(&format!("# HELP {name} ")), "{name} in {text}");
+        let sample = if kind == "histogram" { format!("{name}_count") } else { name };
+        let found = text.lines().filter(|line| !line.starts_with('#')).find_map(|line| line.strip_prefix(&sample));
+        let found = found.unwrap_or_else(|| panic!("{sample} in {text}"));
+        let names: Vec<&str> = found.split([',', '{']).filter_map(|label| Some(label.split_once('=')?.0)).collect();
+        assert_eq!(names, labels, "{sample}{found}");
+    }
+    assert!(!text.contains("# EOF") && !text.contains("_total_total"), "{text}");
+    // A scraper that asks for it gets OpenMetrics.
+    let request = http::Request::get(server.http.url.replace("/authenticate", "/metrics"));
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2";
+    let answer = server.http.send(request.header("accept", accept).body(bytes::Bytes::new()).unwrap());
+    assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(answer.text().ends_with("# EOF\n"), "{answer:?}");
 }
 
 #[test]

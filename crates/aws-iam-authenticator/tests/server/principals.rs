@@ -17,7 +17,7 @@ mapUsers:
   username: account-root
   groups: [system:masters]
 - userarn: arn:aws:sts::111122223333:federated-user/erin
-  username: federated:{{SessionName}}
+  username: federated:erin{{SessionName}}
 mapRoles:
 - rolearn: arn:aws:iam::111122223333:role/developer
   username: developer:{{SessionName}}
@@ -70,7 +70,8 @@ fn wanted() -> Vec<Want> {
             "carol@example.com",
         ),
         want(sso, "admin:dave@example.com", &["system:masters"], Some(&role(&sso_role)), "dave@example.com"),
-        want(samples::federated_user(), "federated:erin", &[], None, "erin"),
+        // As in the Go program: no session name, and the user id stays whole.
+        want(samples::federated_user(), "federated:erin", &[], None, ""),
         want(
             samples::instance_identity(),
             "instance:i-0123456789abcdef0",

@@ -232,7 +232,7 @@ fn the_chain_of_backends_is_switched_while_the_server_runs() {
     alice_is(&server, "dynamic");
 
     // What cannot be used changes nothing.
-    for bad in ["{", r#"{"backendMode": "CRD"}"#, r#"{"backendMode": "Dynamicfile"}"#] {
+    for bad in ["{", r#"{"backendMode": "Nowhere"}"#, r#"{"backendMode": "Dynamicfile"}"#] {
         fs::write(&modes, bad).unwrap();
         server.lines_until(message("the backend-mode file is not used; the backends stay as they are"));
         alice_is(&server, "dynamic");

@@ -10,7 +10,10 @@ use k8s_aws_auth::mapping::tree::Tree;
 use k8s_aws_auth_hyper::HttpsTransport;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
+    SupportedProtocolVersion,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -126,6 +129,11 @@ impl Http {
         Self { runtime, transport, certificate: certificate.to_vec(), url: url.to_owned(), bodies }
     }
 
+    /// Another client that trusts the same.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(&self.certificate, &self.url)
+    }
+
     pub(crate) fn post(&self, body: impl Into<Bytes>) -> Answer {
         let request = Request::post(&self.url).header(CONTENT_TYPE, "application/json").body(body.into()).unwrap();
         self.send(request)
@@ -151,13 +159,31 @@ impl Http {
 
     /// A client's settings that trust the server.
     pub(crate) fn tls(&self, alpn: &[&[u8]]) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::builder().with_root_certificates(self.roots()).with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// A connection with one of these versions of TLS, over which one of these protocols is offered.
+    pub(crate) fn open_with(
+        &self,
+        address: SocketAddr,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&[u8]],
+    ) -> TlsStream {
+        let mut config = ClientConfig::builder_with_protocol_versions(versions)
+            .with_root_certificates(self.roots())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        connect(Arc::new(config), address, b"")
+    }
+
+    fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&self.certificate) {
             roots.add(certificate.unwrap()).unwrap();
         }
-        let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        Arc::new(config)
+        roots
     }
 
     /// Bytes as they are over TLS, and the connection that they went over.

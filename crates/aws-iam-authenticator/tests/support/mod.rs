@@ -2,13 +2,15 @@
 //!
 //! Nothing here sleeps: what a test waits for is a line of the log, an answer, or the end of the process. `PATIENCE` is there
 //! for the day on which one of them does not come.
-#![allow(dead_code, reason = "every test program uses its own part")]
+#![allow(dead_code, unused_imports, reason = "every test program uses its own part")]
 
 mod client;
+mod load;
 mod log;
 mod secrets;
 
-pub(crate) use client::{Answer, Http};
+pub(crate) use client::{Answer, Http, TlsStream};
+pub(crate) use load::{Outcome, Plan, under_load};
 pub(crate) use log::Line;
 pub(crate) use secrets::Secrets;
 
@@ -39,12 +41,14 @@ pub(crate) const DECIDED: [&str; 3] = ["access granted", "access denied", "could
 pub(crate) struct Program {
     directory: TempDir,
     cluster: Option<String>,
+    top: String,
     server: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     text_log: bool,
     pregenerated: bool,
     remembers: bool,
+    file_descriptors: Option<u32>,
 }
 
 impl Program {
@@ -52,12 +56,14 @@ impl Program {
         Self {
             directory: tempfile::Builder::new().prefix("blackbox-").tempdir().unwrap(),
             cluster: Some(CLUSTER.to_owned()),
+            top: String::new(),
             server: String::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
             text_log: false,
             pregenerated: false,
             remembers: false,
+            file_descriptors: None,
         }
     }
 
@@ -66,6 +72,12 @@ impl Program {
         for line in yaml.lines() {
             self.server.push_str(&format!("  {line}\n"));
         }
+        self
+    }
+
+    /// A line at the top of the configuration, behind the cluster's id.
+    pub(crate) fn at_the_top(mut self, yaml: &str) -> Self {
+        self.top.push_str(&format!("{yaml}\n"));
         self
     }
 
@@ -86,6 +98,12 @@ impl Program {
 
     pub(crate) fn text_log(mut self) -> Self {
         self.text_log = true;
+        self
+    }
+
+    /// So many file descriptors may the process have.
+    pub(crate) fn file_descriptors(mut self, limit: u32) -> Self {
+        self.file_descriptors = Some(limit);
         self
     }
 
@@ -146,9 +164,17 @@ impl Program {
         let config = self.directory().join("config.yaml");
         let cluster = self.cluster.as_ref().map(|id| format!("clusterID: {}\n", json!(id))).unwrap_or_default();
         let cache = if self.remembers { "" } else { "  identityCacheSeconds: 0\n" };
-        let text = format!("{cluster}server:\n{}{cache}  healthAddress: 127.0.0.1:0\n", self.server);
+        let text = format!("{cluster}{}server:\n{}{cache}  healthAddress: 127.0.0.1:0\n", self.top, self.server);
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aws-iam-authenticator"));
+        let program = env!("CARGO_BIN_EXE_aws-iam-authenticator");
+        let mut command = match self.file_descriptors {
+            None => Command::new(program),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
         command.current_dir(self.directory()).env_clear();
         command.args(["server", "--port=0", "--log-verbosity=trace", "--config"]).arg(&config);
         command.arg(format!("--log-format={}", if self.text_log { "text" } else { "json" }));

@@ -1,0 +1,233 @@
+//! How much memory the server takes at most, under one load after the other: in a cgroup of 20 MiB, as the usual manifests have
+//! it, where this machine lets one make such a group, and by its peak resident size everywhere.
+//!
+//! As a test of the ordinary build it only shows that the loads run. `.ci/extended memory` runs them in full against the optimized
+//! program and prints the figures; `MEMORY_PROGRAM` names another program to measure.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "drives a process and measures it"
+)]
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use http::Method;
+use k8s_aws_fake::{FakeAws, Fault, Identity, samples};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use support::{CLUSTER, HOST, Http, Line, PATIENCE, Plan, Program, mint, review, under_load};
+
+const MAPPINGS: &str = "mapUsers:\n- userarn: arn:aws:iam::111122223333:user/alice\n  username: alice\n\
+                        mapRoles:\n- rolearn: arn:aws:iam::111122223333:role/dev\n  username: dev";
+/// What a manifest gives the server.
+const LIMIT: u64 = 20 << 20;
+/// The connections that the server has at most by default.
+const CONNECTIONS: usize = 128;
+
+/// Whether the figures count: the optimized program under the whole load.
+fn in_full() -> bool {
+    std::env::var_os("MEMORY_IN_FULL").is_some()
+}
+
+/// A cgroup with a limit, where one can be made; version 2 or 1.
+struct Cgroup {
+    directory: PathBuf,
+    peak: &'static str,
+}
+
+impl Cgroup {
+    fn new(load: &str) -> Option<Self> {
+        let name: String = load.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let name = format!("aws-iam-authenticator-{}-{name}", std::process::id());
+        for (root, limit, peak) in [
+            ("/sys/fs/cgroup", "memory.max", "memory.peak"),
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes"),
+        ] {
+            let directory = Path::new(root).join(&name);
+            if Path::new(root).join("cgroup.procs").exists() && fs::create_dir(&directory).is_ok() {
+                let group = Self { directory, peak };
+                if fs::write(group.directory.join(limit), LIMIT.to_string()).is_ok() {
+                    return Some(group);
+                }
+            }
+        }
+        None
+    }
+
+    fn peak(&self) -> Option<u64> {
+        fs::read_to_string(self.directory.join(self.peak)).ok()?.trim().parse().ok()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.directory);
+    }
+}
+
+struct Server {
+    child: Child,
+    http: Http,
+    address: std::net::SocketAddr,
+    cgroup: Option<Cgroup>,
+}
+
+impl Server {
+    fn start(program: &Program, fake: &FakeAws, load: &str) -> Self {
+        let plain = program.command(Some(fake));
+        let cgroup = in_full().then(|| Cgroup::new(load)).flatten();
+        let mut command = Command::new("sh");
+        let join = cgroup.as_ref().map(|group| format!("echo $$ > {}/cgroup.procs && ", group.directory.display()));
+        command.arg("-c").arg(format!("{}exec \"$0\" \"$@\"", join.unwrap_or_default()));
+        let measured = std::env::var_os("MEMORY_PROGRAM").unwrap_or_else(|| plain.get_program().to_owned());
+        command.arg(measured).args(plain.get_args()).current_dir(program.directory()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        // As in production: the log of a login is written at level info.
+        command.arg("--log-verbosity=info").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.find(|line| Line::parse(line).is("listening", "path", "/authenticate"));
+        let address = Line::parse(&line.expect("the server starts")).text("address").parse().unwrap();
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, http: Http::from_kubeconfig(&program.kubeconfig()), address, cgroup }
+    }
+
+    /// The largest resident size so far, in bytes.
+    fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the server is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the server was not killed");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a server, puts a load on it, and looks at what it took.
+fn measure(load: &str, program: &Program, put: impl FnOnce(&FakeAws, &Server)) {
+    let fake = FakeAws::builder().record_limit(0).start().unwrap();
+    let server = Server::start(program, &fake, load);
+    put(&fake, &server);
+    let alive = server.http.another().ask(Method::GET, "/healthz");
+    assert_eq!(alive.status, 200, "{load}: the server is there");
+    let (peak, cgroup) = (server.peak(), server.cgroup.as_ref().and_then(Cgroup::peak));
+    let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
+    println!("{load}: peak resident size {}, cgroup {}", mib(peak), cgroup.map_or("none".to_owned(), mib));
+    assert!(!in_full() || peak <= LIMIT, "{load}: {peak} bytes");
+}
+
+fn program() -> Program {
+    Program::new().configured(MAPPINGS).remembering()
+}
+
+fn body(fake: &FakeAws, number: usize) -> Value {
+    let credential = fake.issue(Identity::assumed_role("111122223333", "dev", &format!("session-{number}")));
+    review("authentication.k8s.io/v1", &mint(&credential, HOST, CLUSTER, std::time::SystemTime::now()))
+}
+
+fn scaled(full: usize, small: usize) -> usize {
+    if in_full() { full } else { small }
+}
+
+#[test]
+fn nothing_to_do() {
+    measure("nothing to do", &program(), |_, server| {
+        assert_eq!(server.http.ask(Method::GET, "/readyz").status, 200);
+    });
+}
+
+#[test]
+fn logins_by_distinct_tokens() {
+    measure("logins by distinct tokens", &program(), |fake, server| {
+        let logins = scaled(6000, 200);
+        let bodies = (0..logins).map(|number| body(fake, number)).collect();
+        let plan = Plan { http1: 16, http2: 4, streams: 8, bodies, usernames: vec!["dev".to_owned()] };
+        let (outcome, ()) = under_load(&server.http, server.address, plan, |load| load.wait_for(logins));
+        assert!(outcome.lost.is_empty(), "{:?}", outcome.lost.first());
+    });
+}
+
+#[test]
+fn a_thousand_reviews_of_one_token_at_once() {
+    measure("1,000 reviews of one token at once", &program(), |fake, server| {
+        let held = fake.inject(Fault::hold());
+        let streams = scaled(50, 5);
+        let plan =
+            Plan { http1: 0, http2: 20, streams, bodies: vec![body(fake, 0)], usernames: vec!["dev".to_owned()] };
+        let (outcome, ()) = under_load(&server.http, server.address, plan, |load| {
+            assert!(fake.wait_for_calls_blocking(1, PATIENCE));
+            held.clear();
+            load.wait_for(20 * streams);
+        });
+        assert!(outcome.wrong.is_empty() && outcome.lost.is_empty(), "{:?} {:?}", outcome.wrong, outcome.lost);
+    });
+}
+
+#[test]
+fn every_connection_is_idle() {
+    for (name, alpn) in [("HTTP/1.1", &b"http/1.1"[..]), ("HTTP/2", &b"h2"[..])] {
+        measure(&format!("twice as many idle connections as there may be, {name}"), &program(), |_, server| {
+            let versions = [&rustls::version::TLS13];
+            let _open: Vec<_> = (0..2 * CONNECTIONS)
+                .map(|_| {
+                    let mut stream = server.http.open_with(server.address, &versions, &[alpn]);
+                    let request: &[u8] = match alpn {
+                        b"h2" => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x03\x01\x05\0\0\0\x01\x82\x87\x84",
+                        _ => b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+                    };
+                    stream.write_all(request).unwrap();
+                    let _ = std::io::Read::read(&mut stream, &mut [0; 512]);
+                    stream
+                })
+                .collect();
+        });
+    }
+}
+
+#[test]
+fn every_connection_sends_a_large_body_and_does_not_end_it() {
+    measure("large bodies on every connection, none of them complete", &program(), |_, server| {
+        let head = "POST /authenticate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 131072\r\n\r\n";
+        let request = [head.as_bytes(), &vec![b' '; 120_000]].concat();
+        let _open: Vec<_> =
+            (0..scaled(2 * CONNECTIONS, 40)).map(|_| server.http.open(server.address, &request)).collect();
+    });
+}
+
+#[test]
+fn handshakes_that_nobody_goes_on_with() {
+    measure("twice as many connections as there may be, without a handshake", &program(), |_, server| {
+        let _open: Vec<_> = (0..2 * CONNECTIONS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+        assert_eq!(server.http.another().ask(Method::GET, "/healthz").status, 200);
+    });
+}
+
+#[test]
+fn many_mappings() {
+    let mappings = scaled(5000, 100);
+    let rule = |number: usize| {
+        format!(
+            "- rolearn: arn:aws:iam::111122223333:role/team-{number}\n  username: team-{number}:{{{{SessionName}}}}\n  groups: [team-{number}, everyone]\n"
+        )
+    };
+    let roles: String = (0..mappings).map(rule).collect();
+    let program = Program::new().configured(&format!("mapRoles:\n{roles}")).remembering();
+    measure(&format!("{mappings} mappings in the configuration file, read twice"), &program, |_, server| {
+        let pid = server.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        let token = mint(&samples::user().credential, HOST, CLUSTER, std::time::SystemTime::now());
+        let answer = server.http.post(review("authentication.k8s.io/v1", &token).to_string());
+        assert_eq!(answer.status, 200);
+    });
+}
