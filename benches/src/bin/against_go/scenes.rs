@@ -1,0 +1,293 @@
+//! The loads, and what is measured of each.
+
+use super::Options;
+use super::load::{self, Connections, Load, Measured, Pace};
+use super::process::{self, Program, Result, Server};
+use super::table::{Row, median};
+use super::tokens;
+use k8s_aws_fake::{FakeAws, Fault};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A load and the settings of the server under it.
+struct Scene {
+    name: String,
+    mappings: usize,
+    sts_delay: Duration,
+    load: Load,
+}
+
+/// What is read off a load.
+type Measure = (&'static str, fn(&Measured) -> f64);
+
+const SATURATED: &[Measure] = &[
+    ("CPU a review, µs", Measured::cpu_each),
+    ("reviews a second", Measured::per_second),
+    ("p99, ms", |m| m.quantile(0.99)),
+    ("peak memory, MiB", peak),
+];
+const AT_A_RATE: &[Measure] = &[
+    ("p50, ms", |m| m.quantile(0.5)),
+    ("p99, ms", |m| m.quantile(0.99)),
+    ("p99.9, ms", |m| m.quantile(0.999)),
+    ("CPU a review, µs", Measured::cpu_each),
+];
+
+fn peak(measured: &Measured) -> f64 {
+    measured.usage.peak as f64 / 1024.0
+}
+
+/// Everything, in turn.
+pub(crate) async fn all(options: &Options) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    if options.wants("token") {
+        rows.extend(cold_start(options)?);
+    }
+    if options.wants("idle") {
+        rows.extend(idle(options).await?);
+    }
+    let fake = FakeAws::builder().record_limit(0).http1_only().worker_threads(1).start()?;
+    let callers = tokens::callers(&fake, 256);
+    let fresh = || Arc::new(tokens::tokens(&callers, 600));
+    let saturate = Pace::Saturate(options.duration);
+    let plain =
+        Load { connections: Connections::KeepAlive, pace: saturate, workers: 32, tokens: fresh(), let_in: true };
+
+    let saturation = Scene::new("saturation: keep-alive, distinct tokens, STS at once", plain.clone());
+    let peaks = options.scene(&fake, &saturation, SATURATED, &mut rows).await?;
+    if let (Some(peak), true) = (peaks.go.or(peaks.ours), options.wants("rate")) {
+        let name = format!("fixed rate: {:.0} a second, half of the peak", peak / 2.0);
+        let load =
+            Load { pace: Pace::Rate(peak / 2.0, options.duration), workers: 256, tokens: fresh(), ..plain.clone() };
+        options.scene(&fake, &Scene::new(&name, load), AT_A_RATE, &mut rows).await?;
+    }
+    for (name, connections) in [("HTTP/2", Connections::Http2(4)), ("a new connection each", Connections::New)] {
+        let load = Load { connections, tokens: fresh(), ..plain.clone() };
+        options.scene(&fake, &Scene::new(&format!("saturation: {name}"), load), SATURATED, &mut rows).await?;
+    }
+    let one = Load { tokens: Arc::new(fresh()[..1].to_vec()), ..plain.clone() };
+    options.scene(&fake, &Scene::new("saturation: one token", one), SATURATED, &mut rows).await?;
+    let hostile = Load { tokens: Arc::new(tokens::hostile(&fresh())), let_in: false, ..plain.clone() };
+    options.scene(&fake, &Scene::new("saturation: hostile tokens", hostile), SATURATED, &mut rows).await?;
+    for millis in [20, 200] {
+        let load = Load { workers: 256, tokens: fresh(), ..plain.clone() };
+        let scene = Scene::new(&format!("saturation: STS after {millis} ms, 256 at a time"), load);
+        let scene = Scene { sts_delay: Duration::from_millis(millis), ..scene };
+        options.scene(&fake, &scene, SATURATED, &mut rows).await?;
+    }
+    for mappings in [100, 1_000, 10_000] {
+        let load = Load { tokens: fresh(), ..plain.clone() };
+        let scene = Scene { mappings, ..Scene::new(&format!("saturation: {mappings} mappings"), load) };
+        options.scene(&fake, &scene, SATURATED, &mut rows).await?;
+    }
+    if options.wants("storm") {
+        rows.extend(storms(options).await?);
+    }
+    Ok(rows)
+}
+
+/// All nodes of a big cluster at once: with names from EC2, and the same without.
+async fn storms(options: &Options) -> Result<Vec<Row>> {
+    const NODES: usize = 5_000;
+    let above = "ec2DescribeInstancesQps: 1000\nec2DescribeInstancesBurst: 1000\n";
+    let mut rows = Vec::new();
+    for (name, with_names, limits) in [
+        ("without names", false, ""),
+        ("limits above the demand", true, above),
+        ("limits as they are by default", true, ""),
+    ] {
+        let mut columns = Vec::new();
+        for program in options.programs() {
+            let fake = FakeAws::builder().record_limit(0).http1_only().worker_threads(1).start()?;
+            let callers = if with_names { tokens::nodes(&fake, NODES) } else { tokens::callers(&fake, NODES) };
+            let tokens = Arc::new(tokens::tokens(&callers, 1));
+            let own = tokens::describer(&fake);
+            let environment: Vec<_> =
+                fake.env().into_iter().chain(own.env()).chain([("AWS_REGION", "eu-central-1".to_owned())]).collect();
+            let server = Server::start(program, &format!("{}{limits}", tokens::map_roles(2)), &environment)?;
+            // API servers come with a few connections, each with many requests.
+            let load =
+                Load { connections: Connections::Http2(24), pace: Pace::Once, workers: NODES, tokens, let_in: true };
+            let measured = load::run(&load, &server).await?;
+            let calls = fake.counts().calls_by_action.get("DescribeInstances").copied().unwrap_or_default();
+            columns.push([
+                measured.quantile(0.99),
+                measured.took.as_secs_f64() * 1e3,
+                calls as f64,
+                measured.wrong as f64,
+                measured.cpu_each(),
+                peak(&measured),
+            ]);
+        }
+        let measures =
+            ["p99, ms", "all, ms", "DescribeInstances calls", "not let in", "CPU a review, µs", "peak memory, MiB"];
+        rows.extend(measures.into_iter().enumerate().map(|(n, measure)| Row {
+            load: format!("storm of {NODES} nodes, {name}"),
+            measure,
+            ours: columns.first().map(|figures: &[f64; 6]| figures[n]),
+            go: columns.get(1).map(|figures| figures[n]),
+        }));
+    }
+    Ok(rows)
+}
+
+/// Reviews a second at saturation.
+struct Peaks {
+    ours: Option<f64>,
+    go: Option<f64>,
+}
+
+impl Scene {
+    fn new(name: &str, load: Load) -> Self {
+        Self { name: name.to_owned(), mappings: 2, sts_delay: Duration::ZERO, load }
+    }
+}
+
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+
+    fn programs(&self) -> impl Iterator<Item = &Program> {
+        [Some(&self.ours), self.go.as_ref()].into_iter().flatten()
+    }
+
+    /// Puts a load on each program in turn, as many rounds as asked for.
+    async fn scene(&self, fake: &FakeAws, scene: &Scene, measures: &[Measure], rows: &mut Vec<Row>) -> Result<Peaks> {
+        let mut peaks = Peaks { ours: None, go: None };
+        if !self.wants(&scene.name) {
+            return Ok(peaks);
+        }
+        let (mut ours, mut go) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            for program in self.programs() {
+                let measured = scene.run(fake, program).await?;
+                eprintln!(
+                    "{} · {}: {:.0} a second, {:.0} µs of CPU each, {} right, {} wrong",
+                    scene.name,
+                    program.name,
+                    measured.per_second(),
+                    measured.cpu_each(),
+                    measured.right,
+                    measured.wrong
+                );
+                if program.name == "Go" { go.push(measured) } else { ours.push(measured) }
+            }
+        }
+        let value = |all: &[Measured], measure: fn(&Measured) -> f64| median(all.iter().map(measure).collect());
+        for (name, measure) in measures {
+            let (ours, go) = (value(&ours, *measure), value(&go, *measure));
+            rows.push(Row { load: scene.name.clone(), measure: name, ours, go });
+        }
+        let wrong = |all: &[Measured]| median(all.iter().map(|m| m.wrong as f64).collect());
+        if wrong(&ours).or(wrong(&go)).is_some_and(|wrong| wrong > 0.0) || wrong(&go).is_some_and(|wrong| wrong > 0.0) {
+            rows.push(Row { load: scene.name.clone(), measure: "wrong answers", ours: wrong(&ours), go: wrong(&go) });
+        }
+        (peaks.ours, peaks.go) = (value(&ours, Measured::per_second), value(&go, Measured::per_second));
+        Ok(peaks)
+    }
+}
+
+impl Scene {
+    async fn run(&self, fake: &FakeAws, program: &Program) -> Result<Measured> {
+        let delay = (!self.sts_delay.is_zero()).then(|| fake.inject(Fault::slow(self.sts_delay)));
+        let server = Server::start(program, &tokens::map_roles(self.mappings), &fake.env())?;
+        // The first connections, pages and caches are not what is measured.
+        let warm_up = Load { pace: Pace::Saturate(Duration::from_millis(500)), ..self.load.clone() };
+        load::run(&warm_up, &server).await?;
+        let measured = load::run(&self.load, &server).await?;
+        if measured.right == 0 {
+            return Err(format!(
+                "{} answered nothing as it should; its log ends:\n{}",
+                program.name,
+                tail(&server.log())
+            )
+            .into());
+        }
+        if delay.is_some() {
+            fake.clear_faults();
+        }
+        Ok(measured)
+    }
+}
+
+fn tail(log: &str) -> &str {
+    let lines = log.trim_end().rmatch_indices('\n').nth(4).map_or(0, |(at, _)| at + 1);
+    &log[lines..]
+}
+
+/// A server without connections: its memory, its threads, and whether anything in it ticks.
+async fn idle(options: &Options) -> Result<Vec<Row>> {
+    let fake = FakeAws::builder().record_limit(0).start()?;
+    let mut values = Vec::new();
+    for program in options.programs() {
+        let server = Server::start(program, &tokens::map_roles(2), &fake.env())?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let before = server.usage()?;
+        let watched = Duration::from_secs(10);
+        tokio::time::sleep(watched).await;
+        let after = server.usage()?;
+        let cpu = (after.cpu - before.cpu).as_secs_f64() / watched.as_secs_f64() * 100.0;
+        let wakes = (after.switches - before.switches) as f64 / watched.as_secs_f64();
+        values.push([after.resident as f64 / 1024.0, after.threads as f64, cpu, wakes]);
+    }
+    let measures = ["memory, MiB", "threads", "CPU, % of a core", "wake-ups a second"];
+    let row = |(n, measure)| Row {
+        load: "idle".to_owned(),
+        measure,
+        ours: values.first().map(|figures: &[f64; 4]| figures[n]),
+        go: values.get(1).map(|figures| figures[n]),
+    };
+    Ok(measures.into_iter().enumerate().map(row).collect())
+}
+
+/// `token` as a whole process, in turn.
+fn cold_start(options: &Options) -> Result<Vec<Row>> {
+    const RUNS: usize = 30;
+    let environment: Vec<(&str, String)> = [
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("HOME", "/nonexistent"),
+        ("PATH", "/usr/bin:/bin"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .to_vec();
+    let ours_and_go = ["token", "-i", tokens::CLUSTER];
+    let aws = ["eks", "get-token", "--cluster-name", tokens::CLUSTER];
+    let mut walls: [Vec<f64>; 3] = Default::default();
+    let mut cpus: [f64; 3] = [0.0; 3];
+    let contestants = [
+        Some((&options.ours.binary, &ours_and_go[..])),
+        options.go.as_ref().map(|go| (&go.binary, &ours_and_go[..])),
+        options.aws.as_ref().map(|binary| (binary, &aws[..])),
+    ];
+    for run in 0..RUNS {
+        for (n, contestant) in contestants.iter().enumerate() {
+            let Some((binary, arguments)) = contestant else { continue };
+            // The AWS CLI takes a hundred times as long: a third of the runs is enough.
+            if n == 2 && run % 3 != 0 {
+                continue;
+            }
+            let (wall, cpu) = process::run(binary, arguments, &environment)?;
+            walls[n].push(wall.as_secs_f64() * 1e3);
+            cpus[n] += cpu.as_secs_f64() * 1e3;
+        }
+    }
+    let each = |n: usize| (!walls[n].is_empty()).then(|| cpus[n] / walls[n].len() as f64);
+    let row = |load: &str, measure, ours, go| Row { load: load.to_owned(), measure, ours, go };
+    let mut rows = vec![
+        row("token, whole process", "time, ms", median(walls[0].clone()), median(walls[1].clone())),
+        row("token, whole process", "CPU, ms", each(0), each(1)),
+    ];
+    if options.aws.is_some() {
+        rows.push(row(
+            "token (last column: aws eks get-token)",
+            "time, ms",
+            median(walls[0].clone()),
+            median(walls[2].clone()),
+        ));
+    }
+    Ok(rows)
+}
