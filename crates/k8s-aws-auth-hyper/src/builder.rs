@@ -14,6 +14,8 @@ pub struct Builder {
     connect_timeout: Duration,
     timeout: Duration,
     max_body: usize,
+    idle_connections: usize,
+    idle_for: Duration,
     roots: Option<Arc<RootCertStore>>,
     proxies: Option<Arc<Matcher>>,
     provider: Option<Arc<CryptoProvider>>,
@@ -25,6 +27,8 @@ impl Default for Builder {
             connect_timeout: Duration::from_secs(3),
             timeout: Duration::from_secs(10),
             max_body: 64 * 1024,
+            idle_connections: 32,
+            idle_for: Duration::from_secs(60),
             roots: None,
             proxies: None,
             provider: None,
@@ -51,6 +55,15 @@ impl Builder {
     #[must_use]
     pub fn max_body(mut self, limit: usize) -> Self {
         self.max_body = limit;
+        self
+    }
+
+    /// How many connections to each host are kept for the next request, and for how long. Default: 32, 60 s.
+    ///
+    /// Nothing limits how many hosts there are but who chooses the requests, and a TLS connection takes some 40 KiB.
+    #[must_use]
+    pub fn idle_connections(mut self, to_each_host: usize, idle_for: Duration) -> Self {
+        (self.idle_connections, self.idle_for) = (to_each_host, idle_for);
         self
     }
 
@@ -144,8 +157,8 @@ impl Builder {
 
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(32)
+            .pool_idle_timeout(self.idle_for)
+            .pool_max_idle_per_host(self.idle_connections)
             // Nothing is sent twice: this is about requests that never left, because a kept connection had just ended.
             .retry_canceled_requests(true)
             .http1_max_buf_size(32 * 1024)

@@ -242,7 +242,8 @@ impl<T: Transport> DriverBuilder<T> {
     /// Protects STS, and callers from each other, by these limits; without this there are none, and no call is made again.
     ///
     /// `timer` makes those wait who have to. `random` gives any numbers; the pauses before calls that are made again are
-    /// spread by them.
+    /// spread by them. Requests have the [`LaneKind`](k8s_aws_auth::protect::LaneKind) they come from in their extensions, for
+    /// transports that keep connections apart.
     pub fn protection(
         mut self,
         limits: Limits,

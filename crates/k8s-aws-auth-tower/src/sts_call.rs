@@ -6,7 +6,7 @@ use crate::guard::{Guard, Place};
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use k8s_aws_auth::identity::AccessKeyId;
-use k8s_aws_auth::protect::Health;
+use k8s_aws_auth::protect::{Health, LaneKind};
 use k8s_aws_auth::sts::{ErrorClass, StsRequest, TransportFailure, answer_error};
 use k8s_aws_auth::{Event, Observer};
 use std::future::poll_fn;
@@ -30,7 +30,7 @@ impl<T: Transport> StsCall<T> {
     pub(crate) async fn make(mut self) -> Landed {
         let guard = self.guard.take();
         Arc::new(match guard {
-            None => self.exchange().await,
+            None => self.exchange(None).await,
             Some(guard) => self.make_guarded(&guard).await,
         })
     }
@@ -64,7 +64,7 @@ impl<T: Transport> StsCall<T> {
     async fn call_until_answered(&mut self, guard: &Guard, place: &mut Place, deadline: Instant) -> Answer {
         let mut retries = 0;
         loop {
-            let answer = self.exchange().await;
+            let answer = self.exchange(Some(place.lane)).await;
             let (health, worth_a_retry) = judge(&answer);
             self.report(place, health);
             if !worth_a_retry || !pause(guard, retries, deadline).await || !place.again() {
@@ -81,12 +81,16 @@ impl<T: Transport> StsCall<T> {
         }
     }
 
-    /// Asks STS, once.
-    async fn exchange(&mut self) -> Answer {
+    /// Asks STS, once. The request tells the transport the lane that it comes from.
+    async fn exchange(&mut self, lane: Option<LaneKind>) -> Answer {
         let asked = Instant::now();
         let transport = &mut self.transport;
+        let mut request = self.request.clone().into_http().map(|()| Bytes::new());
+        if let Some(lane) = lane {
+            request.extensions_mut().insert(lane);
+        }
         let answer = match poll_fn(|cx| transport.poll_ready(cx)).await {
-            Ok(()) => transport.call(self.request.clone().into_http().map(|()| Bytes::new())).await,
+            Ok(()) => transport.call(request).await,
             Err(error) => Err(error),
         };
         let (endpoint, took) = (self.request.endpoint(), asked.elapsed());

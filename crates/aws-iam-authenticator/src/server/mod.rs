@@ -34,7 +34,7 @@ use instances::Ec2Names;
 use k8s_aws_auth::identity::ClusterId;
 use k8s_aws_auth::mapping::ServerConfig;
 use k8s_aws_auth::sts::{Policy, TransportFailure, Verifier};
-use k8s_aws_auth::{Authenticator, Event, Observer};
+use k8s_aws_auth::{Authenticator, Event, Observer, Outcome};
 use k8s_aws_auth_hyper::TransportError;
 use k8s_aws_auth_tower::{Driver, IdentityCache, Webhook};
 pub(crate) use keys::{OUR_KEYS, OUR_TOP_KEYS};
@@ -119,17 +119,18 @@ async fn serve(
         kubeconfig::write(&settings, address.port(), &identity, &log)?;
     }
 
-    let transport = transport::to_aws()?;
+    let transport = transport::ToSts::new(settings.sts.home.clone())?;
+    let usual_host = transport.usual_host();
     let authenticator =
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
     let current = mappings.clone();
-    let names = Ec2Names::new(&settings.ec2, settings.partition, &transport, metrics.clone(), log.clone());
+    let names = Ec2Names::new(&settings.ec2, settings.partition, &transport.kept, metrics.clone(), log.clone());
     let driver = Driver::builder(authenticator, transport, move || current.snapshot())
         .failures(classify)
         .identity_cache(IdentityCache::new(settings.identity_cache_ttl, MAX_IDENTITIES))
         .instances(names)
         .protection(settings.sts.clone(), tokio::time::sleep, protection::random())
-        .observer(Observers { log: access_log::StsLog::new(log.clone()), metrics: metrics.clone() })
+        .observer(Observers { log: access_log::StsLog::new(log.clone()), metrics: metrics.clone(), usual_host })
         .build();
     let webhook =
         |cluster: &ClusterId| Webhook::new(driver.clone(), cluster.clone()).with_audiences(settings.audiences.clone());
@@ -199,10 +200,14 @@ fn check(
 struct Observers {
     log: access_log::StsLog,
     metrics: Arc<Metrics>,
+    usual_host: transport::UsualHost,
 }
 
 impl Observer for Observers {
     fn observe(&self, event: Event<'_>) {
+        if let Event::Decided { outcome: Outcome::Authenticated(granted), .. } = event {
+            self.usual_host.note(granted.caller().endpoint());
+        }
         self.log.observe(event);
         self.metrics.observe(event);
     }

@@ -8,10 +8,10 @@ use super::health;
 use super::mappings::Mappings;
 use super::metrics::Metrics;
 use crate::Log;
+use crate::transport::ToSts;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use k8s_aws_auth_hyper::HttpsTransport;
 use k8s_aws_auth_tower::Webhook;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub(super) struct Routes {
     /// A webhook for each cluster, the first of them under `/authenticate`.
-    pub(super) webhooks: Vec<Webhook<HttpsTransport>>,
+    pub(super) webhooks: Vec<Webhook<ToSts>>,
     /// The paths of the webhooks, percent-decoded; the first has two.
     pub(super) paths: Vec<String>,
     pub(super) mappings: Arc<Mappings>,
@@ -66,7 +66,7 @@ impl Routes {
     }
 
     /// The webhook of a path, found by equality: no id is ever tried after another.
-    fn webhook(&self, path: &str) -> Option<&Webhook<HttpsTransport>> {
+    fn webhook(&self, path: &str) -> Option<&Webhook<ToSts>> {
         if path == clusters::FIRST_PATH {
             return self.webhooks.first();
         }
