@@ -36,6 +36,11 @@ const MAX_UNSENT: usize = 16 * 1024;
 /// ("rapid reset", CVE-2023-44487, and its mirror image CVE-2025-8671).
 const MAX_RESETS: usize = 50;
 
+/// How long, and how much, is read of what nobody will answer any more before an HTTP/1.1 connection is closed. A connection that
+/// is closed with something unread is reset, and a reset takes the answer away from a client that is still sending.
+const LINGER: Duration = Duration::from_secs(1);
+const MAX_DISCARDED: usize = 1024 * 1024;
+
 /// Serves HTTP/2 where TLS agreed on it, and HTTP/1.1 otherwise.
 pub(super) async fn serve<S, A, F>(stream: S, http2: bool, connection: &Arc<Connection>, answer: A)
 where
@@ -56,7 +61,8 @@ where
             Ok::<_, Infallible>(response)
         }
     });
-    let stream = TokioIo::new(Heard { stream, connection: connection.clone() });
+    let stream =
+        TokioIo::new(Heard { stream, connection: connection.clone(), closing: (!http2).then(Closing::default) });
     if http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEADER_LIST).max_send_buf_size(MAX_UNSENT);
@@ -114,10 +120,19 @@ async fn drive<C: GracefulConnection>(http: C, connection: &Connection, http2: b
     .await;
 }
 
-/// Tells of what is read.
+/// Tells of what is read, and closes without taking an answer back.
 struct Heard<S> {
     stream: S,
     connection: Arc<Connection>,
+    closing: Option<Closing>,
+}
+
+/// How far an HTTP/1.1 connection is with closing.
+#[derive(Default)]
+struct Closing {
+    told: bool,
+    discarded: usize,
+    over: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
@@ -131,7 +146,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Heard<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -141,7 +156,25 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let Self { stream, closing, .. } = &mut *self;
+        let mut stream = Pin::new(stream);
+        let Some(closing) = closing else { return stream.poll_shutdown(cx) };
+        if !closing.told {
+            ready!(stream.as_mut().poll_shutdown(cx))?;
+            closing.told = true;
+        }
+        let over = closing.over.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        let mut unread = [0; 4096];
+        loop {
+            let mut unread = ReadBuf::new(&mut unread);
+            match stream.as_mut().poll_read(cx, &mut unread) {
+                Poll::Ready(Ok(())) if !unread.filled().is_empty() && closing.discarded < MAX_DISCARDED => {
+                    closing.discarded += unread.filled().len();
+                }
+                Poll::Pending if over.as_mut().poll(cx).is_pending() => return Poll::Pending,
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
     }
 
     fn poll_write_vectored(
