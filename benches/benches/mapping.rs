@@ -5,7 +5,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 fn mapping(c: &mut Criterion) {
     for operation in benches::operations::mapping() {
-        c.bench_function(&operation.name, |b| b.iter(|| (operation.run)()));
+        let run = (operation.prepare)();
+        c.bench_function(&operation.name, |b| b.iter(&run));
     }
 }
 

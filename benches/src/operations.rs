@@ -9,12 +9,12 @@ use std::hint::black_box;
 pub use login::login;
 pub use mapping::mapping;
 
-/// Something that can be done again and again.
+/// Something that can be done again and again, once it is prepared.
 pub struct Operation {
     /// What it is, such as `decode/session`.
     pub name: String,
-    /// Does it once.
-    pub run: Box<dyn Fn()>,
+    /// Makes what it needs, which may take long, and gives what does it once.
+    pub prepare: Box<dyn FnOnce() -> Box<dyn Fn()>>,
 }
 
 /// All of them.
@@ -24,9 +24,17 @@ pub fn all() -> Vec<Operation> {
     operations
 }
 
-fn operation<T>(name: impl Into<String>, run: impl Fn() -> T + 'static) -> Operation {
-    let run = move || {
-        black_box(run());
+/// An operation that needs what takes long to make.
+fn prepared<T, R: Fn() -> T + 'static>(name: impl Into<String>, prepare: impl FnOnce() -> R + 'static) -> Operation {
+    let prepare = move || -> Box<dyn Fn()> {
+        let run = prepare();
+        Box::new(move || {
+            black_box(run());
+        })
     };
-    Operation { name: name.into(), run: Box::new(run) }
+    Operation { name: name.into(), prepare: Box::new(prepare) }
+}
+
+fn operation<T: 'static>(name: impl Into<String>, run: impl Fn() -> T + 'static) -> Operation {
+    prepared(name, move || run)
 }

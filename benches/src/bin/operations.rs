@@ -31,8 +31,9 @@ fn run(name: &str, times: usize) -> ExitCode {
         println!("no operation {name}");
         return ExitCode::from(2);
     };
+    let run = (operation.prepare)();
     for _ in 0..times {
-        (operation.run)();
+        run();
     }
     ExitCode::SUCCESS
 }
@@ -40,10 +41,11 @@ fn run(name: &str, times: usize) -> ExitCode {
 fn allocations(name: &str) {
     println!("| operation | allocations | bytes allocated | bytes at most at a time | bytes kept |");
     println!("|---|---:|---:|---:|---:|");
-    for operation in benches::operations::all().iter().filter(|operation| operation.name.contains(name)) {
+    for operation in benches::operations::all().into_iter().filter(|operation| operation.name.contains(name)) {
+        let run = (operation.prepare)();
         // The first time may fill caches that stay.
-        (operation.run)();
-        let counted = allocation_counter::measure(|| (operation.run)());
+        run();
+        let counted = allocation_counter::measure(&run);
         println!(
             "| {} | {} | {} | {} | {} |",
             operation.name, counted.count_total, counted.bytes_total, counted.bytes_max, counted.bytes_current

@@ -1,6 +1,6 @@
 //! The mapping engine: one caller among few and very many rules, and reading what a ConfigMap can hold.
 
-use super::{Operation, operation};
+use super::{Operation, operation, prepared};
 use k8s_aws_auth::identity::{AccessKeyId, CallerIdentity};
 use k8s_aws_auth::mapping::lint::{self, Format};
 use k8s_aws_auth::mapping::template::{Template, Values};
@@ -52,24 +52,30 @@ fn snapshot(roles: &str) -> Snapshot {
 }
 
 fn resolve() -> Vec<Operation> {
-    let resolving = |name: String, snapshot: &Snapshot, caller: CallerIdentity, found: bool| {
-        let snapshot = snapshot.clone();
-        assert_eq!(matches!(snapshot.resolve(&caller), Resolution::Mapped(_)), found, "{name}");
-        operation(name, move || snapshot.resolve(black_box(&caller)))
+    let resolving = |name: String, rules: fn(usize) -> String, count: usize, role: String, found: bool| {
+        prepared(name, move || {
+            let (snapshot, caller) = (snapshot(&rules(count)), caller(&role));
+            assert_eq!(matches!(snapshot.resolve(&caller), Resolution::Mapped(_)), found);
+            move || snapshot.resolve(black_box(&caller))
+        })
     };
     let mut operations = Vec::new();
     for count in [10, 1_000, 10_000, 100_000] {
-        let snapshot = snapshot(&entries(count));
-        let known = caller(&format!("team-{}-developers", count / 2));
-        operations.push(resolving(format!("resolve/known/{count}"), &snapshot, known, true));
-        operations.push(resolving(format!("resolve/unknown/{count}"), &snapshot, caller("nobody"), false));
+        let known = format!("team-{}-developers", count / 2);
+        operations.push(resolving(format!("resolve/known/{count}"), entries, count, known, true));
+        operations.push(resolving(format!("resolve/unknown/{count}"), entries, count, "nobody".into(), false));
     }
-    let sso = format!("- sso: {{permissionSetName: dev, accountID: \"{ACCOUNT}\"}}\n  username: dev\n");
-    let sso = snapshot(&(entries(1_000) + &sso));
-    operations.push(resolving("resolve/sso".into(), &sso, caller("AWSReservedSSO_dev_0123456789abcdef"), true));
-    let pattern = |i: usize| format!("- arnPattern: \"arn:aws:iam::{ACCOUNT}:role/app-{i}-*\"\n  username: app-{i}\n");
-    let patterns = snapshot(&(0..100).map(pattern).collect::<String>());
-    operations.push(resolving("resolve/last of 100 patterns".into(), &patterns, caller("app-99-writer"), true));
+    let sso = |count| {
+        entries(count) + &format!("- sso: {{permissionSetName: dev, accountID: \"{ACCOUNT}\"}}\n  username: dev\n")
+    };
+    let role = "AWSReservedSSO_dev_0123456789abcdef".to_owned();
+    operations.push(resolving("resolve/sso".into(), sso, 1_000, role, true));
+    let patterns = |count| {
+        let pattern =
+            |i: usize| format!("- arnPattern: \"arn:aws:iam::{ACCOUNT}:role/app-{i}-*\"\n  username: app-{i}\n");
+        (0..count).map(pattern).collect()
+    };
+    operations.push(resolving("resolve/last of 100 patterns".into(), patterns, 100, "app-99-writer".into(), true));
     operations
 }
 
@@ -80,29 +86,40 @@ fn render() -> Vec<Operation> {
 }
 
 fn load() -> Vec<Operation> {
-    let roles = entries_of_1_mib();
-    // A slip in the middle: every entry is read for itself.
-    let mut broken = roles.clone();
-    broken.insert_str(roles.find("- rolearn: arn:aws:iam::123456789012:role/team-3000-").unwrap(), "- rolearn: [\n");
-    let json_entry = |i: usize| {
-        format!(
-            "{{\"rolearn\": \"arn:aws:iam::{ACCOUNT}:role/team-{i}-developers\", \"username\": \"team-{i}:{{{{SessionName}}}}\", \"groups\": [\"team-{i}\", \"developers\"]}}"
-        )
+    let aws_auth = |name: &str, text: fn() -> String| {
+        prepared(name, move || {
+            let text = text();
+            move || Document::from_aws_auth(black_box([("mapRoles", text.as_str())]))
+        })
     };
-    let count = roles.matches("- rolearn:").count();
-    let json = format!("{{\"mapRoles\": [{}]}}", (0..count).map(json_entry).collect::<Vec<_>>().join(",\n"));
-    let aws_auth = |text: String| move || Document::from_aws_auth(black_box([("mapRoles", text.as_str())]));
+    // A slip in the middle: every entry is read for itself.
+    let broken = || {
+        let mut roles = entries_of_1_mib();
+        let middle = roles.find("- rolearn: arn:aws:iam::123456789012:role/team-3000-").unwrap();
+        roles.insert_str(middle, "- rolearn: [\n");
+        roles
+    };
+    let json = || {
+        let entry = |i: usize| {
+            format!(
+                "{{\"rolearn\": \"arn:aws:iam::{ACCOUNT}:role/team-{i}-developers\", \"username\": \"team-{i}:{{{{SessionName}}}}\", \"groups\": [\"team-{i}\", \"developers\"]}}"
+            )
+        };
+        let count = entries_of_1_mib().matches("- rolearn:").count();
+        let json = format!("{{\"mapRoles\": [{}]}}", (0..count).map(entry).collect::<Vec<_>>().join(",\n"));
+        move || DynamicFile::parse(black_box(&json), false)
+    };
     vec![
-        operation("load/aws-auth of 1 MiB", aws_auth(roles)),
-        operation("load/aws-auth of 1 MiB with a broken entry", aws_auth(broken)),
-        operation("load/dynamic file of about 1 MiB", move || DynamicFile::parse(black_box(&json), false)),
+        aws_auth("load/aws-auth of 1 MiB", entries_of_1_mib),
+        aws_auth("load/aws-auth of 1 MiB with a broken entry", broken),
+        prepared("load/dynamic file of about 1 MiB", json),
     ]
 }
 
 fn check() -> Vec<Operation> {
-    let indented: String = entries(1_000).lines().map(|line| format!("    {line}\n")).collect();
-    let manifest = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  mapRoles: |\n{indented}");
-    vec![operation("lint/1,000 roles", move || {
-        lint::lint(black_box(&manifest), Format::AwsAuth, &LintOptions::default())
+    vec![prepared("lint/1,000 roles", || {
+        let indented: String = entries(1_000).lines().map(|line| format!("    {line}\n")).collect();
+        let manifest = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  mapRoles: |\n{indented}");
+        move || lint::lint(black_box(&manifest), Format::AwsAuth, &LintOptions::default())
     })]
 }
