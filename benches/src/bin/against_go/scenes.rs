@@ -40,7 +40,7 @@ fn peak(measured: &Measured) -> f64 {
 /// Everything, in turn.
 pub(crate) async fn all(options: &Options) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    if options.wants("token") {
+    if options.wants("cold start") {
         rows.extend(cold_start(options)?);
     }
     if options.wants("idle") {
@@ -278,12 +278,12 @@ fn cold_start(options: &Options) -> Result<Vec<Row>> {
     let each = |n: usize| (!walls[n].is_empty()).then(|| cpus[n] / walls[n].len() as f64);
     let row = |load: &str, measure, ours, go| Row { load: load.to_owned(), measure, ours, go };
     let mut rows = vec![
-        row("token, whole process", "time, ms", median(walls[0].clone()), median(walls[1].clone())),
-        row("token, whole process", "CPU, ms", each(0), each(1)),
+        row("cold start of token", "time, ms", median(walls[0].clone()), median(walls[1].clone())),
+        row("cold start of token", "CPU, ms", each(0), each(1)),
     ];
     if options.aws.is_some() {
         rows.push(row(
-            "token (last column: aws eks get-token)",
+            "cold start of token; last column: aws eks get-token",
             "time, ms",
             median(walls[0].clone()),
             median(walls[2].clone()),
