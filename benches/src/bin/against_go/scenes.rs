@@ -20,6 +20,7 @@ struct Scene {
 /// What is read off a load.
 type Measure = (&'static str, fn(&Measured) -> f64);
 
+const SATURATION: &str = "saturation: keep-alive, distinct tokens, STS at once";
 const SATURATED: &[Measure] = &[
     ("CPU a review, µs", Measured::cpu_each),
     ("reviews a second", Measured::per_second),
@@ -48,37 +49,50 @@ pub(crate) async fn all(options: &Options) -> Result<Vec<Row>> {
     }
     let fake = FakeAws::builder().record_limit(0).http1_only().worker_threads(1).start()?;
     let callers = tokens::callers(&fake, 256);
-    let fresh = || Arc::new(tokens::tokens(&callers, 600));
+    // Signed when they are needed, for they do not last long.
+    let fresh = |name: &str| Arc::new(if options.wants(name) { tokens::tokens(&callers, 600) } else { Vec::new() });
     let saturate = Pace::Saturate(options.duration);
-    let plain =
-        Load { connections: Connections::KeepAlive, pace: saturate, workers: 32, tokens: fresh(), let_in: true };
+    let plain = Load {
+        connections: Connections::KeepAlive,
+        pace: saturate,
+        workers: 32,
+        tokens: fresh(SATURATION),
+        let_in: true,
+    };
 
-    let saturation = Scene::new("saturation: keep-alive, distinct tokens, STS at once", plain.clone());
+    let saturation = Scene::new(SATURATION, plain.clone());
     let peaks = options.scene(&fake, &saturation, SATURATED, &mut rows).await?;
-    if let (Some(peak), true) = (peaks.go.or(peaks.ours), options.wants("rate")) {
+    if let Some(peak) = peaks.go.or(peaks.ours) {
         let name = format!("fixed rate: {:.0} a second, half of the peak", peak / 2.0);
-        let load =
-            Load { pace: Pace::Rate(peak / 2.0, options.duration), workers: 256, tokens: fresh(), ..plain.clone() };
+        let load = Load {
+            pace: Pace::Rate(peak / 2.0, options.duration),
+            workers: 256,
+            tokens: fresh(&name),
+            ..plain.clone()
+        };
         options.scene(&fake, &Scene::new(&name, load), AT_A_RATE, &mut rows).await?;
     }
-    for (name, connections) in [("HTTP/2", Connections::Http2(4)), ("a new connection each", Connections::New)] {
-        let load = Load { connections, tokens: fresh(), ..plain.clone() };
-        options.scene(&fake, &Scene::new(&format!("saturation: {name}"), load), SATURATED, &mut rows).await?;
+    for (how, connections) in [("HTTP/2", Connections::Http2(4)), ("a new connection each", Connections::New)] {
+        let name = format!("saturation: {how}");
+        let load = Load { connections, tokens: fresh(&name), ..plain.clone() };
+        options.scene(&fake, &Scene::new(&name, load), SATURATED, &mut rows).await?;
     }
-    let one = Load { tokens: Arc::new(fresh()[..1].to_vec()), ..plain.clone() };
-    options.scene(&fake, &Scene::new("saturation: one token", one), SATURATED, &mut rows).await?;
-    let hostile = Load { tokens: Arc::new(tokens::hostile(&fresh())), let_in: false, ..plain.clone() };
-    options.scene(&fake, &Scene::new("saturation: hostile tokens", hostile), SATURATED, &mut rows).await?;
+    let name = "saturation: one token";
+    let one = Load { tokens: Arc::new(fresh(name).iter().take(1).cloned().collect()), ..plain.clone() };
+    options.scene(&fake, &Scene::new(name, one), SATURATED, &mut rows).await?;
+    let name = "saturation: hostile tokens";
+    let hostile = Load { tokens: Arc::new(tokens::hostile(&fresh(name))), let_in: false, ..plain.clone() };
+    options.scene(&fake, &Scene::new(name, hostile), SATURATED, &mut rows).await?;
     for millis in [20, 200] {
-        let load = Load { workers: 256, tokens: fresh(), ..plain.clone() };
-        let scene = Scene::new(&format!("saturation: STS after {millis} ms, 256 at a time"), load);
-        let scene = Scene { sts_delay: Duration::from_millis(millis), ..scene };
+        let name = format!("saturation: STS after {millis} ms, 256 at a time");
+        let load = Load { workers: 256, tokens: fresh(&name), ..plain.clone() };
+        let scene = Scene { sts_delay: Duration::from_millis(millis), ..Scene::new(&name, load) };
         options.scene(&fake, &scene, SATURATED, &mut rows).await?;
     }
     for mappings in [100, 1_000, 10_000] {
-        let load = Load { tokens: fresh(), ..plain.clone() };
-        let scene = Scene { mappings, ..Scene::new(&format!("saturation: {mappings} mappings"), load) };
-        options.scene(&fake, &scene, SATURATED, &mut rows).await?;
+        let name = format!("saturation: {mappings} mappings");
+        let load = Load { tokens: fresh(&name), ..plain.clone() };
+        options.scene(&fake, &Scene { mappings, ..Scene::new(&name, load) }, SATURATED, &mut rows).await?;
     }
     if options.wants("storm") {
         rows.extend(storms(options).await?);
