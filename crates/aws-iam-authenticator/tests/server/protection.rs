@@ -281,3 +281,17 @@ fn limits_that_cannot_be_are_refused_with_file_line_and_key() {
     let error = strict.refuses_to_start(None);
     assert!(error.contains("config.yaml:4: ") && error.contains("did you mean `perSecond`?"), "{error}");
 }
+
+#[test]
+fn no_connection_to_sts_is_kept_for_keys_that_nobody_knows() {
+    let fake = FakeAws::start().unwrap();
+    let server = Program::new().configured("mapRoles: []").start(&fake);
+    for (n, region) in ["eu-west-1", "us-east-1", "ap-south-1"].into_iter().enumerate() {
+        let answer = server.http.post(rubbish(n, &format!("sts.{region}.amazonaws.com")).to_string());
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(fake.counts().calls, 3);
+    // Those that are kept are so for a minute.
+    let all_closed = |counts: &k8s_aws_fake::Counts| counts.connections > 0 && counts.connections_open() == 0;
+    assert!(fake.wait_until_blocking(all_closed, Duration::from_secs(20)), "{:?}", fake.counts());
+}
