@@ -50,7 +50,7 @@ pub(crate) fn within(lists: &[ReadList], index: &Index, strict_user_ids: bool, f
         }
         accounts(read, findings);
     }
-    overlaps(lists, index, findings);
+    overlaps(lists, index, MAX_PAIRS, findings);
 }
 
 /// A finding about an entry.
@@ -111,7 +111,7 @@ fn accounts(read: &ReadList, findings: &mut Vec<Finding>) {
 }
 
 /// Exact rules that are exceptions from `sso` and pattern rules, and patterns that never get their turn.
-fn overlaps(lists: &[ReadList], index: &Index, findings: &mut Vec<Finding>) {
+fn overlaps(lists: &[ReadList], index: &Index, max_pairs: usize, findings: &mut Vec<Finding>) {
     if index.sso.is_empty() && index.patterns.is_empty() {
         return;
     }
@@ -141,7 +141,7 @@ fn overlaps(lists: &[ReadList], index: &Index, findings: &mut Vec<Finding>) {
                 push(findings, about(&rule.place, Code::Shadowed, message));
                 break;
             }
-            if pairs > MAX_PAIRS {
+            if pairs > max_pairs {
                 return;
             }
         }
@@ -160,7 +160,7 @@ fn overlaps(lists: &[ReadList], index: &Index, findings: &mut Vec<Finding>) {
         }
         for other in index.patterns.get(&(arn.partition, arn.account)).into_iter().flatten() {
             pairs += 1;
-            if pairs > MAX_PAIRS {
+            if pairs > max_pairs {
                 return;
             }
             if let Some(Subject::Pattern(p)) = self::rule(lists, *other).map(|r| &r.subject)
@@ -184,5 +184,57 @@ pub(crate) fn written_canonical(text: &str) -> String {
     match resource.strip_prefix("role/").and_then(|r| r.rsplit_once('/')) {
         Some((_, name)) => format!("{head}:role/{name}"),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::List;
+    use crate::formats::aws_auth::RULES;
+
+    /// What overlaps, with so many pairs compared.
+    fn found(text: &str, max_pairs: usize) -> Vec<String> {
+        let mut findings = Vec::new();
+        let tree = crate::tree::Tree::from_yaml(text).unwrap();
+        let list = crate::document::read_node(tree.root(), List::Roles, RULES, &mut findings);
+        assert!(findings.is_empty(), "{findings:?}");
+        let lists = [list];
+        overlaps(&lists, &Index::new(&lists, false), max_pairs, &mut findings);
+        findings.iter().map(|f| format!("{} {}: {}", f.code, f.index.unwrap(), f.message)).collect()
+    }
+
+    #[test]
+    fn as_many_pairs_are_compared_as_may_be() {
+        // Three pairs of patterns, the last of which overlap; nine of a pattern and an exact rule.
+        let rules = [("arnPattern", "a*"), ("arnPattern", "b*"), ("arnPattern", "bc*")];
+        let exact = [("rolearn", "bcd"), ("rolearn", "bd"), ("rolearn", "ax")];
+        let text: String = rules
+            .iter()
+            .chain(&exact)
+            .map(|(key, name)| format!("- {key}: arn:aws:iam::123456789012:role/{name}\n  username: u\n"))
+            .collect();
+        let shadowed = "shadowed 2: mapRoles[1] (line 3) comes first and matches everybody whom this one matches; this one never does";
+        let all = [
+            shadowed,
+            "overlap 0: mapRoles[5] (line 11) would match here too; exact rules win",
+            "overlap 1: mapRoles[3] (line 7) and 1 more would match here too; exact rules win",
+            "overlap 2: mapRoles[3] (line 7) would match here too; exact rules win",
+        ];
+        assert_eq!(found(&text, 12), all);
+        assert_eq!(found(&text, 11), [shadowed]);
+        assert_eq!(found(&text, 2), [shadowed]);
+        assert_eq!(found(&text, 1), [""; 0]);
+    }
+
+    #[test]
+    fn an_sso_rule_says_how_many_exceptions_it_has() {
+        let role = |suffix: &str| {
+            format!("- rolearn: arn:aws:iam::123456789012:role/AWSReservedSSO_View_{suffix}\n  username: u\n")
+        };
+        let sso = "- sso: {permissionSetName: View, accountID: '123456789012'}\n  username: u\n";
+        let text = format!("{sso}{}{}", role("0123456789abcdef"), role("fedcba9876543210"));
+        let message = "overlap 0: mapRoles[1] (line 3) and 1 more would match here too; exact rules win";
+        assert_eq!(found(&text, MAX_PAIRS), [message]);
     }
 }

@@ -4,7 +4,7 @@ use crate::entry::{Entries, EntryReader, MAX_FINDINGS, Rules};
 use crate::findings::{Code, Finding};
 use crate::index::{self, Index, RuleId};
 use crate::rule::{AccountRule, LostEntry, Rule};
-use crate::tree::{Chunk, Lines, Node, Span, Tree, chunks};
+use crate::tree::{Chunk, Lines, Node, Span, Tree, chunks, simple_items};
 use crate::{List, check, entry};
 use std::sync::Arc;
 
@@ -148,6 +148,11 @@ pub(crate) fn read_lines(
     rules: Rules,
     findings: &mut Vec<Finding>,
 ) -> ReadList {
+    let before = findings.len();
+    if let Some(read) = read_simple(lines, within, list, rules, findings) {
+        return read;
+    }
+    findings.truncate(before);
     match within.read(lines) {
         Ok(Tree { root, more_documents }) => {
             if let Some(at) = more_documents {
@@ -174,6 +179,22 @@ pub(crate) fn read_lines(
             recovered
         }
     }
+}
+
+/// Reads a simple list without a tree of all of it, which would be ten times as large as its text: most of what a server under a
+/// memory limit would need while it loads one of 1 MiB.
+fn read_simple(
+    lines: &Lines<'_>,
+    within: Chunk,
+    list: List,
+    rules: Rules,
+    findings: &mut Vec<Finding>,
+) -> Option<ReadList> {
+    // Elsewhere the positions would have to be moved.
+    let text = Some(within.text(lines)).filter(|_| within.first == 1)?;
+    let mut reader = EntryReader { list, rules, out: Entries::default(), findings };
+    simple_items(text, |item| reader.item(&item))?;
+    Some(ReadList { list, entries: Arc::new(reader.out), readable: true })
 }
 
 /// Reads the entries that lines and indentation tell apart, each for itself.

@@ -87,6 +87,9 @@ pub fn add_to_aws_auth(
         return Err(MappingError::NotEditable);
     }
     let edited = insert(text, &subject, &names)?;
+    if Tree::from_yaml(&edited).is_err() {
+        return Err(MappingError::NotEditable);
+    }
     // The proof that nothing else changed: the old rules and the new one, and nothing lost.
     let after = Document::from_aws_auth([(list.as_str(), edited.as_str())]);
     let (old, new): (Vec<_>, Vec<_>) = (before.rules().collect(), after.rules().collect());
@@ -152,7 +155,7 @@ fn insert(text: &str, subject: &[String], names: &Names) -> Result<String, Mappi
         entry_lines(&mut out, "", newline, subject, names);
         return Ok(out);
     }
-    let (Some(tree), Some(first), Some(root)) = (&tree, items.first(), root) else {
+    let (Some(tree), Some(root), false) = (&tree, root, items.is_empty()) else {
         return Err(MappingError::NotEditable);
     };
     if tree.second_document().is_some() || text.lines().any(|l| l.starts_with("...")) {
@@ -161,7 +164,8 @@ fn insert(text: &str, subject: &[String], names: &Names) -> Result<String, Mappi
     if text.as_bytes().get(root.span.start.byte as usize) == Some(&b'[') {
         return insert_flow(text, root, subject, names);
     }
-    let line = text.lines().nth(first.span.start.line.saturating_sub(1) as usize).unwrap_or_default();
+    // Where the list begins, and not its first entry: that may stand on the line behind its dash.
+    let line = text.lines().nth(root.span.start.line.saturating_sub(1) as usize).unwrap_or_default();
     let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     let indent = line.get(..line.len() - line.trim_start_matches(' ').len()).unwrap_or_default();
     if !line.trim_start().starts_with('-') {
@@ -294,8 +298,10 @@ mod tests {
             format!("- {NODE}\r\n  username: node\r\n"),
             format!("- {NODE}\n  username: node\n- broken\n"),
             format!("- username: |\n    node\n  {NODE}\n"),
+            format!("-\n  -x: y\n  {NODE}\n"),
         ] {
             let added = add(&text, &role("dev")).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert!(Tree::from_yaml(&added).is_ok(), "{added}");
             assert!(added.starts_with(&text), "{added}");
             assert_eq!(added.contains("\r\n"), text.contains("\r\n"));
         }

@@ -98,6 +98,13 @@
 //!
 //! Tokens, STS and EC2 calls, watching files or the API server, uid and extra of the Kubernetes user.
 //!
+//! # Stability
+//!
+//! What may grow is `#[non_exhaustive]`. These are not, on purpose: [`Options`] and [`lint::LintOptions`], because who sets them decides
+//! who gets in, and a setting more is to be seen and not taken by default; [`Resolution`], for the same reason; [`Finding`], [`NewEntry`]
+//! and [`IdentityMappingSpec`], which programs write themselves; [`template::Values`]; and the tree ([`tree::Node`] and what it is made
+//! of), which is what YAML and JSON have. A field or a case more in one of them is a breaking change.
+//!
 //! # Errors
 //!
 //! Documents have no errors but [findings](Finding): what can be read is in force, and each of the rest has a code, a place and a text.

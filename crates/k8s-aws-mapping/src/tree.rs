@@ -24,6 +24,7 @@ mod yaml;
 
 pub(crate) use json::JsonRead;
 pub(crate) use recover::{Chunk, chunks, section_of_key};
+pub(crate) use simple::items as simple_items;
 
 /// The largest document that is read, in bytes.
 ///

@@ -13,7 +13,10 @@
 //! | `backend-mode.json` | none; the chain is compared with `modes` |
 //!
 //! Stages, in order: `findings` (of reading), `lint` (what lint adds), `callers` (resolving, and what `explain` says of
-//! the entries that came near), `fixed` (all fixes applied give `fixed.*`), `encoded` (the `aws-auth` form).
+//! the entries that came near), `messages` (every word of all that, in `messages.txt`), `fixed` (all fixes applied give
+//! `fixed.*`), `encoded` (the `aws-auth` form).
+//!
+//! `WRITE_MESSAGES=1 cargo test -p k8s-aws-mapping --test vectors` writes `messages.txt` anew: read what changed before it is kept.
 
 #![allow(clippy::disallowed_methods, reason = "the vectors are files")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -36,11 +39,28 @@ fn every_vector_comes_out_as_written() {
     let mut failures = Vec::new();
     for name in names {
         let case = Case::load(&root.join(&name));
-        for (stage, problem) in case.run() {
+        let messages = root.join(&name).join("messages.txt");
+        if std::env::var_os("WRITE_MESSAGES").is_some() {
+            fs::write(&messages, case.messages()).unwrap();
+        }
+        let mut problems = case.run();
+        let want = fs::read_to_string(&messages).unwrap_or_default();
+        compare("messages", &json!(case.messages()), &json!(want), &json!(""), &mut problems);
+        for (stage, problem) in problems {
             failures.push(format!("{} / {stage}: {problem}", name.to_string_lossy()));
         }
     }
     assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn no_more_entries_and_findings_are_kept_than_may_be() {
+    let roles = |entries: usize| Document::from_aws_auth([("mapRoles", "- x\n".repeat(entries))]);
+    // The last finding says that there are more.
+    assert_eq!(roles(4_999).findings().len(), 4_999);
+    assert_eq!(roles(5_001).findings().len(), 5_001);
+    assert_eq!(roles(5_002).findings().len(), 5_001);
+    assert_eq!(roles(200_001).lost_entries().count(), 200_000);
 }
 
 struct Case {
@@ -76,6 +96,7 @@ impl Case {
             }
             options.reserved = config.reserved;
             extra_findings = config.findings;
+            assert_eq!(Format::guess(&text), Format::ServerConfig);
             documents.push((BackendMode::MountedFile, config.document));
             lint.extend(lint::lint(&text, Format::ServerConfig, &lint_options));
             lint_options.reserved = options.reserved.clone();
@@ -128,6 +149,7 @@ impl Case {
                 Err(error) => json!(error.reason()),
             };
             assert_eq!(modes, spec["modes"], "{}", folder.display());
+            source = Some((text, "json"));
         }
         let fixed = source
             .and_then(|(text, extension)| Some((apply_fixes(&text, &lint), read(&format!("fixed.{extension}"))?)));
@@ -194,6 +216,27 @@ impl Case {
             compare("encoded", &json!(encode_aws_auth(&self.documents[0].1)), want, &json!({}), &mut failures);
         }
         failures
+    }
+
+    /// All that people are told: of each finding, and of each caller.
+    fn messages(&self) -> String {
+        let read: Vec<&Finding> =
+            self.documents.iter().flat_map(|(_, d)| d.findings()).chain(&self.extra_findings).collect();
+        let more = self.lint.iter().filter(|f| !read.contains(f));
+        let mut out: String = read.iter().copied().chain(more).map(|f| format!("{f}\n")).collect();
+        let snapshot = self.snapshot();
+        for caller in self.spec["callers"].as_array().into_iter().flatten() {
+            let identity = identity(caller);
+            let answer = match snapshot.resolve(&identity) {
+                Resolution::Mapped(user) => format!("mapped by {}", user.rule),
+                Resolution::Needs(lookup) => format!("needs {}", lookup.instance_id()),
+                Resolution::NotMapped(refusal) => format!("not mapped: {refusal}"),
+                Resolution::Unavailable(refusal) => format!("unavailable: {refusal}"),
+            };
+            let explanation = snapshot.explain_with(&identity, caller["dns"].as_str());
+            out += &format!("\n{}\n{answer}\n{explanation}\n", caller["arn"].as_str().unwrap());
+        }
+        out
     }
 
     fn snapshot(&self) -> Snapshot {

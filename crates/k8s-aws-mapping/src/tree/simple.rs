@@ -11,15 +11,19 @@ const MAX_DEPTH: u32 = 8;
 
 /// Reads `text` if it is as simple as that.
 pub(super) fn read(text: &str) -> Option<Tree> {
-    if text.len() > MAX_DOCUMENT_BYTES || !text.is_ascii() {
-        return None;
-    }
-    let mut reader = Reader { text, next: 0, line: 0, current: None };
-    reader.advance()?;
-    let first = reader.current?;
-    let root = reader.block(first.indent, 0)?;
+    let mut reader = Reader::new(text)?;
+    let root = reader.block(reader.current?.indent, 0)?;
     // What is left is indented less than the root: not simple.
     reader.current.is_none().then_some(Tree { root: Some(root), more_documents: None })
+}
+
+/// Reads a list that is as simple as that item by item: no more than one of them is in memory at a time. Where it turns out not to
+/// be, some items may have been given already.
+pub(crate) fn items(text: &str, mut each: impl FnMut(Node)) -> Option<()> {
+    let mut reader = Reader::new(text)?;
+    let first = reader.current.filter(Rest::is_item)?;
+    reader.items(first.indent, 0, &mut each)?;
+    reader.current.is_none().then_some(())
 }
 
 /// The part of a line that is still to be read; of `- key: value`, first all of it, then `key: value`.
@@ -56,7 +60,17 @@ struct Reader<'t> {
     current: Option<Rest<'t>>,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
+    /// At the first line.
+    fn new(text: &'t str) -> Option<Self> {
+        if text.len() > MAX_DOCUMENT_BYTES || !text.is_ascii() {
+            return None;
+        }
+        let mut reader = Self { text, next: 0, line: 0, current: None };
+        reader.advance()?;
+        Some(reader)
+    }
+
     /// Moves to the next line that is neither blank nor a comment. None gives up.
     fn advance(&mut self) -> Option<()> {
         loop {
@@ -95,8 +109,15 @@ impl Reader<'_> {
     }
 
     fn list(&mut self, indent: u32, depth: u32) -> Option<Node> {
+        let mut items = Vec::new();
+        let span = self.items(indent, depth, &mut |item| items.push(item))?;
+        items.shrink_to_fit();
+        Some(Node { span, value: Value::List(items) })
+    }
+
+    /// The items of a list, in turn. Gives its place.
+    fn items(&mut self, indent: u32, depth: u32, each: &mut dyn FnMut(Node)) -> Option<Span> {
         let start = self.current?.at(0);
-        let mut items: Vec<Node> = Vec::new();
         let mut end = start;
         while let Some(rest) = self.current {
             if rest.indent < indent || (rest.indent == indent && !rest.is_item()) {
@@ -126,9 +147,9 @@ impl Reader<'_> {
                 }
             };
             end = node.span.end;
-            items.push(node);
+            each(node);
         }
-        Some(Node { span: Span { start, end }, value: Value::List(items) })
+        Some(Span { start, end })
     }
 
     fn map(&mut self, indent: u32, depth: u32) -> Option<Node> {
@@ -178,6 +199,7 @@ impl Reader<'_> {
             end = value.span.end;
             fields.push(Field { key: name.into(), key_span, value });
         }
+        fields.shrink_to_fit();
         Some(Node { span: Span { start, end }, value: Value::Map(fields) })
     }
 }
@@ -238,6 +260,12 @@ mod tests {
             let full = yaml::parse(text).unwrap_or_else(|e| panic!("{text:?}: {e}"));
             assert_eq!(simple.root, full.root, "{text:?}");
             assert_eq!(simple.more_documents, full.more_documents, "{text:?}");
+            let list = full.root.as_ref().and_then(Node::as_list);
+            let mut given = Vec::new();
+            assert_eq!(items(text, |item| given.push(item)).is_some(), list.is_some(), "{text:?}");
+            assert_eq!(given, list.unwrap_or_default(), "{text:?}");
+        } else {
+            assert!(items(text, drop).is_none(), "{text:?}");
         }
     }
 

@@ -182,6 +182,7 @@ fn added(text: &str, entry: &NewEntry) {
     let data = with_others(list, text);
     let Ok(edited) = add_to_aws_auth(&data, entry) else { return };
     only_changed(&data, &edited, list);
+    assert!(Tree::from_yaml(&edited[list.as_str()]).is_ok(), "it is YAML");
     let (before, after) = (read(&data, list), read(&edited, list));
     let count = before.len();
     assert_eq!(after.get(..count), Some(&*before), "what was there");
