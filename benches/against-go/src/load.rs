@@ -1,6 +1,7 @@
 //! What API servers do to a webhook, as fast or as often as told.
 
 use super::process::{Result, Server, Usage};
+use super::tokens::Bearer;
 use bytes::Bytes;
 use http::{Request, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
@@ -35,9 +36,11 @@ pub(crate) enum Pace {
     Saturate(Duration),
     /// So many a second, for this long, whether answers come or not.
     Rate(f64, Duration),
-    /// Each token once, all at once.
+    /// Each token once, all at once; again after a second where it was not let in, [`ATTEMPTS`] times at most.
     Once,
 }
+
+const ATTEMPTS: usize = 60;
 
 /// A load.
 #[derive(Clone)]
@@ -46,9 +49,7 @@ pub(crate) struct Load {
     pub(crate) pace: Pace,
     /// Requests that may be under way at the same time.
     pub(crate) workers: usize,
-    pub(crate) tokens: Arc<Vec<String>>,
-    /// Whether the tokens are to be let in.
-    pub(crate) let_in: bool,
+    pub(crate) tokens: Arc<Vec<Bearer>>,
 }
 
 /// What came of a load.
@@ -58,6 +59,8 @@ pub(crate) struct Measured {
     pub(crate) right: usize,
     /// Answers that were not, and requests without one.
     pub(crate) wrong: usize,
+    /// Requests that were made once more.
+    pub(crate) again: usize,
     /// From the first request to the last answer.
     pub(crate) took: Duration,
     /// How long each answer took, sorted, in microseconds.
@@ -109,23 +112,25 @@ pub(crate) async fn run(load: &Load, server: &Server) -> Result<Measured> {
             tokio::spawn(worker.work(shared))
         })
         .collect();
-    let (mut right, mut wrong, mut latencies) = (0, 0, Vec::new());
+    let (mut right, mut wrong, mut again, mut latencies) = (0, 0, 0, Vec::new());
     for worker in workers {
         let done = worker.await?;
         right += done.latencies.len();
         wrong += done.wrong;
+        again += done.again;
         latencies.extend(done.latencies);
     }
     let took = started.elapsed();
     let usage = server.usage()?;
     latencies.sort_unstable();
-    Ok(Measured { right, wrong, took, latencies, cpu: usage.cpu - before.cpu, usage })
+    Ok(Measured { right, wrong, again, took, latencies, cpu: usage.cpu - before.cpu, usage })
 }
 
 #[derive(Default)]
 struct Done {
     latencies: Vec<u32>,
     wrong: usize,
+    again: usize,
 }
 
 struct Worker {
@@ -143,13 +148,23 @@ enum Connection {
 
 impl Worker {
     async fn work(self, shared: Option<http2::SendRequest<Full<Bytes>>>) -> Done {
+        let attempts = if matches!(self.load.pace, Pace::Once) { ATTEMPTS } else { 1 };
         let mut done = Done::default();
         let mut connection = shared.clone().map(Connection::Http2);
         while let Some(turn) = self.turn().await {
-            let token = &self.load.tokens[turn % self.load.tokens.len()];
+            let Bearer { token, let_in: wanted } = &self.load.tokens[turn % self.load.tokens.len()];
             let sent = Instant::now();
-            match self.ask(&mut connection, token).await {
-                Ok(let_in) if let_in == self.load.let_in => {
+            let mut answer = self.ask(&mut connection, token).await;
+            for _ in 1..attempts {
+                if matches!(answer, Ok(let_in) if let_in == *wanted) {
+                    break;
+                }
+                done.again += 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                answer = self.ask(&mut connection, token).await;
+            }
+            match answer {
+                Ok(let_in) if let_in == *wanted => {
                     done.latencies.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
                 }
                 _ => {

@@ -2,18 +2,23 @@
 //! environment.
 //!
 //! ```text
-//! cargo run --release -p benches --bin against-go -- [--go BINARY] [--aws BINARY] [--seconds N] [--rounds N] [--only NAME]
+//! cargo run --release -p against-go -- [--go BINARY] [--aws BINARY] [--seconds N] [--rounds N] [--only NAME]
+//! cargo run --release -p against-go -- --growth [--seconds N] [--rounds N]
 //! ```
 //!
-//! It prints one table. `--go` names the peer (docs/performance.md says how it is built), `--aws` the AWS CLI; without them
-//! their columns and the ratios stay open. The server, the fake AWS and the load share the machine, so rates say little
-//! outside one run; processor time per review and ratios do.
+//! It prints one table; with `--growth` another one, of how the cost of this program grows. `--go` names the peer
+//! (docs/performance.md says how it is built), `--aws` the AWS CLI; without them their columns and the ratios stay open. `--ours`
+//! names another build of this program; else this source is built first. The server, the fake AWS and the load share the machine,
+//! so rates say little outside one run; processor time per review and ratios do.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what it is for")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "processes, sockets and clocks are measured")]
 
+mod backends;
+mod growth;
 mod load;
 mod process;
 mod scenes;
+mod storms;
 mod table;
 mod tokens;
 
@@ -33,38 +38,48 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// The loads whose name has this.
     pub(crate) only: Option<String>,
+    /// How cost grows, and nothing else.
+    pub(crate) growth: bool,
 }
 
 fn main() -> Result<()> {
     let options = options()?;
     rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| "there is a TLS provider already")?;
-    let rows = tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(scenes::all(&options))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let table = if options.growth {
+        runtime.block_on(growth::growth(&options))?
+    } else {
+        table::markdown(&runtime.block_on(scenes::all(&options))?)
+    };
     println!("{}", conditions(&options)?);
-    println!("{}", table::markdown(&rows));
+    println!("{table}");
     Ok(())
 }
 
 fn options() -> Result<Options> {
-    let (mut go, mut aws, mut seconds, mut rounds, mut only) = (None, None, 5.0, 3, None);
+    let (mut ours, mut go, mut aws, mut only) = (None, None, None, None);
+    let (mut seconds, mut rounds, mut growth) = (5.0, 3, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
+            "--ours" => ours = Some(PathBuf::from(value()?)),
             "--go" => go = Some(PathBuf::from(value()?)),
             "--aws" => aws = Some(PathBuf::from(value()?)),
             "--seconds" => seconds = value()?.parse()?,
             "--rounds" => rounds = value()?.parse()?,
             "--only" => only = Some(value()?),
+            "--growth" => growth = true,
             _ => {
-                return Err(
-                    format!("no option {argument}; there are --go, --aws, --seconds, --rounds and --only").into()
-                );
+                let known = "--ours, --go, --aws, --seconds, --rounds, --only and --growth";
+                return Err(format!("no option {argument}; there are {known}").into());
             }
         }
     }
-    let ours = Program { name: "ours", binary: build()?, own_settings: OWN_SETTINGS };
+    let binary = ours.map_or_else(build, Ok)?;
+    let ours = Program { name: "ours", binary, own_settings: OWN_SETTINGS };
     let go = go.map(|binary| Program { name: "Go", binary, own_settings: "" });
-    Ok(Options { ours, go, aws, duration: Duration::from_secs_f64(seconds), rounds, only })
+    Ok(Options { ours, go, aws, duration: Duration::from_secs_f64(seconds), rounds, only, growth })
 }
 
 /// Builds our program, and says where it is: beside this one.
@@ -81,8 +96,8 @@ fn build() -> Result<PathBuf> {
 const OWN_SETTINGS: &str = "  healthAddress: 127.0.0.1:0
   sts:
     ownHost: sts.eu-central-1.amazonaws.com
-    known: {perSecond: 0, concurrency: 1024, queue: 8192}
-    unknown: {perSecond: 0, concurrency: 1024, queue: 8192}
+    known: {perSecond: 0, concurrency: 256, queue: 8192}
+    unknown: {perSecond: 0, concurrency: 256, queue: 8192}
 ";
 
 fn conditions(options: &Options) -> Result<String> {

@@ -1,8 +1,10 @@
 //! The loads, and what is measured of each.
 
 use super::Options;
+use super::backends::Backends;
 use super::load::{self, Connections, Load, Measured, Pace};
 use super::process::{self, Program, Result, Server};
+use super::storms::storms;
 use super::table::{Row, median};
 use super::tokens;
 use k8s_aws_fake::{FakeAws, Fault};
@@ -10,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A load and the settings of the server under it.
-struct Scene {
-    name: String,
-    mappings: usize,
-    sts_delay: Duration,
-    load: Load,
+pub(crate) struct Scene {
+    pub(crate) name: String,
+    /// Lines under `server` of both.
+    pub(crate) settings: String,
+    pub(crate) sts_delay: Duration,
+    pub(crate) load: Load,
 }
 
 /// What is read off a load.
@@ -34,7 +37,7 @@ const AT_A_RATE: &[Measure] = &[
     ("CPU a review, µs", Measured::cpu_each),
 ];
 
-fn peak(measured: &Measured) -> f64 {
+pub(crate) fn peak(measured: &Measured) -> f64 {
     measured.usage.peak as f64 / 1024.0
 }
 
@@ -52,13 +55,7 @@ pub(crate) async fn all(options: &Options) -> Result<Vec<Row>> {
     // Signed when they are needed, for they do not last long.
     let fresh = |name: &str| Arc::new(if options.wants(name) { tokens::tokens(&callers, 600) } else { Vec::new() });
     let saturate = Pace::Saturate(options.duration);
-    let plain = Load {
-        connections: Connections::KeepAlive,
-        pace: saturate,
-        workers: 32,
-        tokens: fresh(SATURATION),
-        let_in: true,
-    };
+    let plain = Load { connections: Connections::KeepAlive, pace: saturate, workers: 32, tokens: fresh(SATURATION) };
 
     let saturation = Scene::new(SATURATION, plain.clone());
     let peaks = options.scene(&fake, &saturation, SATURATED, &mut rows).await?;
@@ -66,8 +63,8 @@ pub(crate) async fn all(options: &Options) -> Result<Vec<Row>> {
         let name = format!("fixed rate: {:.0} a second, half of the peak", peak / 2.0);
         let load = Load {
             pace: Pace::Rate(peak / 2.0, options.duration),
-            workers: 256,
-            tokens: fresh(&name),
+            workers: 96,
+            tokens: fresh("fixed rate"),
             ..plain.clone()
         };
         options.scene(&fake, &Scene::new(&name, load), AT_A_RATE, &mut rows).await?;
@@ -81,66 +78,30 @@ pub(crate) async fn all(options: &Options) -> Result<Vec<Row>> {
     let one = Load { tokens: Arc::new(fresh(name).iter().take(1).cloned().collect()), ..plain.clone() };
     options.scene(&fake, &Scene::new(name, one), SATURATED, &mut rows).await?;
     let name = "saturation: hostile tokens";
-    let hostile = Load { tokens: Arc::new(tokens::hostile(&fresh(name))), let_in: false, ..plain.clone() };
+    let hostile = Load { tokens: Arc::new(tokens::hostile(fresh(name).to_vec(), 100)), ..plain.clone() };
     options.scene(&fake, &Scene::new(name, hostile), SATURATED, &mut rows).await?;
     for millis in [20, 200] {
-        let name = format!("saturation: STS after {millis} ms, 256 at a time");
-        let load = Load { workers: 256, tokens: fresh(&name), ..plain.clone() };
+        let name = format!("saturation: STS after {millis} ms, 256 at a time, HTTP/2");
+        let load = Load { connections: Connections::Http2(4), workers: 256, tokens: fresh(&name), ..plain.clone() };
         let scene = Scene { sts_delay: Duration::from_millis(millis), ..Scene::new(&name, load) };
         options.scene(&fake, &scene, SATURATED, &mut rows).await?;
     }
     for mappings in [100, 1_000, 10_000] {
         let name = format!("saturation: {mappings} mappings");
         let load = Load { tokens: fresh(&name), ..plain.clone() };
-        options.scene(&fake, &Scene { mappings, ..Scene::new(&name, load) }, SATURATED, &mut rows).await?;
+        let settings = tokens::map_roles(mappings);
+        options.scene(&fake, &Scene { settings, ..Scene::new(&name, load) }, SATURATED, &mut rows).await?;
+    }
+    if options.wants("saturation: backend") {
+        let backends = Backends::start()?;
+        for (backend, settings) in backends.all() {
+            let name = format!("saturation: backend {backend}");
+            let load = Load { tokens: fresh(&name), ..plain.clone() };
+            options.scene(&fake, &Scene { settings, ..Scene::new(&name, load) }, SATURATED, &mut rows).await?;
+        }
     }
     if options.wants("storm") {
         rows.extend(storms(options).await?);
-    }
-    Ok(rows)
-}
-
-/// All nodes of a big cluster at once: with names from EC2, and the same without.
-async fn storms(options: &Options) -> Result<Vec<Row>> {
-    const NODES: usize = 5_000;
-    let above = "ec2DescribeInstancesQps: 1000\nec2DescribeInstancesBurst: 1000\n";
-    let mut rows = Vec::new();
-    for (name, with_names, limits) in [
-        ("without names", false, ""),
-        ("limits above the demand", true, above),
-        ("limits as they are by default", true, ""),
-    ] {
-        let mut columns = Vec::new();
-        for program in options.programs() {
-            let fake = FakeAws::builder().record_limit(0).http1_only().worker_threads(1).start()?;
-            let callers = if with_names { tokens::nodes(&fake, NODES) } else { tokens::callers(&fake, NODES) };
-            let tokens = Arc::new(tokens::tokens(&callers, 1));
-            let own = tokens::describer(&fake);
-            let environment: Vec<_> =
-                fake.env().into_iter().chain(own.env()).chain([("AWS_REGION", "eu-central-1".to_owned())]).collect();
-            let server = Server::start(program, &format!("{}{limits}", tokens::map_roles(2)), &environment)?;
-            // API servers come with a few connections, each with many requests.
-            let load =
-                Load { connections: Connections::Http2(24), pace: Pace::Once, workers: NODES, tokens, let_in: true };
-            let measured = load::run(&load, &server).await?;
-            let calls = fake.counts().calls_by_action.get("DescribeInstances").copied().unwrap_or_default();
-            columns.push([
-                measured.quantile(0.99),
-                measured.took.as_secs_f64() * 1e3,
-                calls as f64,
-                measured.wrong as f64,
-                measured.cpu_each(),
-                peak(&measured),
-            ]);
-        }
-        let measures =
-            ["p99, ms", "all, ms", "DescribeInstances calls", "not let in", "CPU a review, µs", "peak memory, MiB"];
-        rows.extend(measures.into_iter().enumerate().map(|(n, measure)| Row {
-            load: format!("storm of {NODES} nodes, {name}"),
-            measure,
-            ours: columns.first().map(|figures: &[f64; 6]| figures[n]),
-            go: columns.get(1).map(|figures| figures[n]),
-        }));
     }
     Ok(rows)
 }
@@ -152,17 +113,17 @@ struct Peaks {
 }
 
 impl Scene {
-    fn new(name: &str, load: Load) -> Self {
-        Self { name: name.to_owned(), mappings: 2, sts_delay: Duration::ZERO, load }
+    pub(crate) fn new(name: &str, load: Load) -> Self {
+        Self { name: name.to_owned(), settings: tokens::map_roles(2), sts_delay: Duration::ZERO, load }
     }
 }
 
 impl Options {
-    fn wants(&self, name: &str) -> bool {
+    pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
     }
 
-    fn programs(&self) -> impl Iterator<Item = &Program> {
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
         [Some(&self.ours), self.go.as_ref()].into_iter().flatten()
     }
 
@@ -175,7 +136,13 @@ impl Options {
         let (mut ours, mut go) = (Vec::new(), Vec::new());
         for _ in 0..self.rounds {
             for program in self.programs() {
-                let measured = scene.run(fake, program).await?;
+                let measured = match scene.run(fake, program).await {
+                    Err(error) if program.name == "Go" => {
+                        eprintln!("{error}");
+                        continue;
+                    }
+                    measured => measured?,
+                };
                 eprintln!(
                     "{} · {}: {:.0} a second, {:.0} µs of CPU each, {} right, {} wrong",
                     scene.name,
@@ -203,9 +170,9 @@ impl Options {
 }
 
 impl Scene {
-    async fn run(&self, fake: &FakeAws, program: &Program) -> Result<Measured> {
+    pub(crate) async fn run(&self, fake: &FakeAws, program: &Program) -> Result<Measured> {
         let delay = (!self.sts_delay.is_zero()).then(|| fake.inject(Fault::slow(self.sts_delay)));
-        let server = Server::start(program, &tokens::map_roles(self.mappings), &fake.env())?;
+        let server = Server::start(program, &self.settings, &fake.env())?;
         // The first connections, pages and caches are not what is measured.
         let warm_up = Load { pace: Pace::Saturate(Duration::from_millis(500)), ..self.load.clone() };
         load::run(&warm_up, &server).await?;

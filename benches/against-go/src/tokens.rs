@@ -1,6 +1,7 @@
 //! Who asks: callers that the fake AWS knows, and their tokens.
 
 use aws_credential_types::Credentials;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use k8s_aws_auth::identity::EndpointTable;
 use k8s_aws_auth::presign::{ClusterId, presign};
 use k8s_aws_fake::{Credential, FakeAws, Identity};
@@ -10,6 +11,13 @@ use std::time::{Duration, SystemTime};
 pub(crate) const CLUSTER: &str = "against-go.example";
 const ACCOUNT: &str = "111122223333";
 const HOST: &str = "sts.eu-central-1.amazonaws.com";
+
+/// A token, and what is to come of it.
+#[derive(Clone)]
+pub(crate) struct Bearer {
+    pub(crate) token: String,
+    pub(crate) let_in: bool,
+}
 
 /// The rules that let the callers in, the last of `mappings` of them: a search that begins at the front has all to pass.
 pub(crate) fn map_roles(mappings: usize) -> String {
@@ -49,24 +57,31 @@ pub(crate) fn describer(fake: &FakeAws) -> Credential {
 }
 
 /// `per_caller` distinct tokens of each caller, one for each second before now.
-pub(crate) fn tokens(callers: &[Credential], per_caller: u64) -> Vec<String> {
+pub(crate) fn tokens(callers: &[Credential], per_caller: u64) -> Vec<Bearer> {
     let now = SystemTime::now();
     let mut tokens = Vec::with_capacity(callers.len() * per_caller as usize);
     for second in 0..per_caller {
-        tokens.extend(callers.iter().map(|caller| token(caller, now - Duration::from_secs(second))));
+        let bearer = |caller| Bearer { token: token(caller, now - Duration::from_secs(second)), let_in: true };
+        tokens.extend(callers.iter().map(bearer));
     }
     tokens
 }
 
-/// Tokens that are refused before anybody is asked: for a host that is none of STS's.
-pub(crate) fn hostile(tokens: &[String]) -> Vec<String> {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    let spoil = |token: &String| {
-        let url = URL_SAFE_NO_PAD.decode(token.strip_prefix("k8s-aws-v1.")?).ok()?;
-        let url = String::from_utf8(url).ok()?.replace("amazonaws.com", "amazonaws.com.example");
-        Some(format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url)))
-    };
-    tokens.iter().filter_map(spoil).collect()
+/// The same tokens, of which so many in a hundred, evenly spread, are now refused before anybody is asked: they are for a host
+/// that is none of STS's.
+pub(crate) fn hostile(mut tokens: Vec<Bearer>, percent: usize) -> Vec<Bearer> {
+    for (n, bearer) in tokens.iter_mut().enumerate() {
+        if n * percent / 100 != (n + 1) * percent / 100 {
+            *bearer = Bearer { token: elsewhere(&bearer.token).expect("the token is one"), let_in: false };
+        }
+    }
+    tokens
+}
+
+fn elsewhere(token: &str) -> Option<String> {
+    let url = URL_SAFE_NO_PAD.decode(token.strip_prefix("k8s-aws-v1.")?).ok()?;
+    let url = String::from_utf8(url).ok()?.replace("amazonaws.com", "amazonaws.com.example");
+    Some(format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url)))
 }
 
 fn token(caller: &Credential, at: SystemTime) -> String {

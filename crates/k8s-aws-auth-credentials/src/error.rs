@@ -37,6 +37,7 @@ impl fmt::Display for Source {
 
 /// A source that was asked and has no credentials, and why not.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Attempt {
     /// The source.
     pub source: Source,

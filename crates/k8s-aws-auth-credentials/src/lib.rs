@@ -31,6 +31,10 @@
 //!   their most verbose levels: a program that subscribes to that has to cap the targets `aws_*`.
 //! * Nobody is asked for an MFA code unless there is a prompt, and nothing is ever written to standard output.
 //!
+//! # Errors
+//!
+//! [`CredentialsError`], with a `reason()` such as `credentials_not_found`, what was tried before, and where it is known what to do.
+//!
 //! The environment and the files that it names are read by [`Sources::load`], [`Sources::in_environment`] and
 //! [`CredentialCache::from_env`].
 //!

@@ -5,6 +5,7 @@
 //!
 //! # Guarantees
 //!
+//! * What is sent is what was given; what would be altered, a user in the URL, is [refused](TransportError::Unsendable).
 //! * `https` only, over TLS 1.2 or 1.3, the certificate verified against the roots it was given.
 //! * No redirect is followed, nothing is sent twice, no answer is decompressed.
 //! * Connecting takes at most [`Builder::connect_timeout`] (3 s), a whole exchange at most [`Builder::timeout`] (10 s), and a
@@ -16,7 +17,7 @@
 //! # Not in scope
 //!
 //! Retries, limits, and judging answers. The cryptography of rustls is the program's choice: install a default
-//! [`rustls::crypto::CryptoProvider`], or hand one to [`Builder::crypto_provider`].
+//! `rustls::crypto::CryptoProvider`, or hand one to [`Builder::crypto_provider`].
 //!
 //! ```no_run
 //! # async fn example(request: http::Request<bytes::Bytes>) -> Result<(), Box<dyn std::error::Error>> {
@@ -30,31 +31,34 @@
 //! # }
 //! ```
 //!
+//! Settings and errors are those of `k8s-aws-auth-transport`, the same for all transports of this family.
+//!
 //! # Errors
 //!
 //! [`TransportError`] for a request without an answer and [`SetupError`] for settings that are no good. An answer of any status is no
 //! error: judging it is `k8s-aws-sts`'s and `k8s-aws-ec2`'s.
-#![allow(clippy::disallowed_methods, reason = "a transport: reads CA files, and the environment where it says so")]
 
-mod builder;
 mod connector;
-mod error;
 mod streaming;
 
-pub use builder::Builder;
-pub use error::{SetupError, TransportError};
+pub use k8s_aws_auth_transport::{SetupError, TransportError};
 pub use streaming::StreamingTransport;
 
 use bytes::Bytes;
-use connector::AwsConnector;
+use connector::{AwsConnector, failure};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use k8s_aws_auth_transport::{Settings, sendable};
 use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
+
+/// The settings of a transport, a [`k8s_aws_auth_transport::Builder`]; [`HttpsTransport::builder`] starts with the defaults.
+pub type Builder = k8s_aws_auth_transport::Builder<HttpsTransport>;
 
 /// The transport. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -75,18 +79,36 @@ impl HttpsTransport {
     /// # Errors
     /// [`TransportError`]; an answer of any status is no error.
     pub async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        let exchange = self.exchange(request.map(Full::new));
+        let exchange = self.exchange(request);
         let limit = self.timeout;
         tokio::time::timeout(limit, exchange).await.map_err(|_| TransportError::Timeout { limit })?
     }
 
-    async fn exchange(&self, request: http::Request<Full<Bytes>>) -> Result<http::Response<Bytes>, TransportError> {
-        let (head, body) = self.client.request(request).await.map_err(TransportError::of_client)?.into_parts();
+    async fn exchange(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let (head, body) = self.head(request).await?.into_parts();
         match Limited::new(body, self.max_body).collect().await {
             Ok(body) => Ok(http::Response::from_parts(head, body.to_bytes())),
             Err(error) if error.is::<LengthLimitError>() => Err(TransportError::BodyTooLong { limit: self.max_body }),
             Err(error) => Err(TransportError::Broken(error)),
         }
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    fn head(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> impl Future<Output = Result<http::Response<Incoming>, TransportError>> + use<> {
+        let sendable = sendable(request.uri()).map(drop);
+        let answer = sendable.map(|()| self.client.request(request.map(Full::new)));
+        async { answer?.await.map_err(failure) }
+    }
+}
+
+impl TryFrom<Settings> for HttpsTransport {
+    type Error = SetupError;
+
+    fn try_from(settings: Settings) -> Result<Self, SetupError> {
+        Ok(Self { client: connector::client(&settings)?, timeout: settings.timeout, max_body: settings.max_body })
     }
 }
 

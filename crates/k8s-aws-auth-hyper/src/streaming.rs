@@ -1,6 +1,5 @@
 use crate::{HttpsTransport, TransportError};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use std::{
     future::Future,
@@ -34,10 +33,7 @@ impl tower_service::Service<http::Request<Bytes>> for StreamingTransport {
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
-        let (head, limit) = (self.0.client.request(request.map(Full::new)), self.0.timeout);
-        Box::pin(async move {
-            let head = tokio::time::timeout(limit, head).await.map_err(|_| TransportError::Timeout { limit })?;
-            head.map_err(TransportError::of_client)
-        })
+        let (head, limit) = (self.0.head(request), self.0.timeout);
+        Box::pin(async move { tokio::time::timeout(limit, head).await.map_err(|_| TransportError::Timeout { limit })? })
     }
 }

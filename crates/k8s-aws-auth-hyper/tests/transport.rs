@@ -1,26 +1,22 @@
 //! The transport against a fake AWS: the rules that all transports keep, and what is this one's own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../k8s-aws-auth-transport/tests/common/failure.rs"]
+mod failure;
+#[path = "../../k8s-aws-auth-transport/tests/common/settings.rs"]
+mod settings;
+
 use bytes::Bytes;
+use failure::failure;
 use http::Request;
-use k8s_aws_auth_hyper::{Builder, HttpsTransport, SetupError, TransportError};
-use k8s_aws_fake::conformance::{Failure, Kind, Sender, Settings};
+use k8s_aws_auth_hyper::{Builder, HttpsTransport, TransportError};
+use k8s_aws_fake::conformance::{Sender, Settings};
 use k8s_aws_fake::{FakeAws, Fault};
+use std::time::Duration;
 use tower_service::Service;
 
 fn builder(settings: &Settings) -> Builder {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let builder = HttpsTransport::builder()
-        .crypto_provider(provider.into())
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.timeout)
-        .max_body(settings.max_body)
-        .roots_pem(settings.ca_pem.as_bytes())
-        .unwrap();
-    match &settings.proxy {
-        Some(url) => builder.proxy(url, &settings.no_proxy).unwrap(),
-        None => builder,
-    }
+    settings::with(settings)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -29,19 +25,8 @@ fn runtime() -> tokio::runtime::Runtime {
 
 fn make(settings: &Settings) -> Sender {
     let (runtime, transport) = (runtime(), builder(settings).build().unwrap());
-    Box::new(move |request| {
-        // By a clone each time: clones share their connections.
-        runtime.block_on(transport.clone().send(request)).map_err(|error| {
-            let (kind, reason) = match error {
-                TransportError::Connect(_) => (Kind::Connect, "connect_failed"),
-                TransportError::Timeout { limit } => (Kind::Timeout { limit }, "timeout"),
-                TransportError::BodyTooLong { limit } => (Kind::BodyTooLong { limit }, "body_too_long"),
-                _ => (Kind::Broken, "connection_broken"),
-            };
-            assert_eq!(error.reason(), reason);
-            Failure::of(kind, &error)
-        })
-    })
+    // By a clone each time: clones share their connections.
+    Box::new(move |request| runtime.block_on(transport.clone().send(request)).map_err(failure))
 }
 
 k8s_aws_fake::transport_conformance!(make);
@@ -78,6 +63,20 @@ fn a_handshake_that_breaks_off_is_a_connection_that_did_not_come_about() {
 }
 
 #[test]
+fn no_connection_is_kept_where_none_is_wanted() {
+    let fake = FakeAws::start().unwrap();
+    for (kept, connects) in [(1, 1), (0, 2)] {
+        let before = fake.counts().connects;
+        let builder = builder(&Settings::proxied(&fake)).idle_connections(kept, Duration::from_secs(60));
+        let (runtime, transport) = (runtime(), builder.build().unwrap());
+        for _ in 0..2 {
+            runtime.block_on(transport.send(get())).unwrap();
+        }
+        assert_eq!(fake.counts().connects - before, connects);
+    }
+}
+
+#[test]
 fn it_is_a_tower_service() {
     let fake = FakeAws::start().unwrap();
     let mut transport = builder(&Settings::proxied(&fake)).build().unwrap();
@@ -86,25 +85,4 @@ fn it_is_a_tower_service() {
         transport.call(get()).await.unwrap()
     });
     assert_eq!((answer.status().as_u16(), fake.counts().calls), (302, 1));
-}
-
-#[test]
-fn settings_that_are_no_good_are_told() {
-    let fake = FakeAws::start().unwrap();
-    for url in ["", "127.0.0.1:3128", "socks5://127.0.0.1:1080", "ftp://127.0.0.1", "HTTP//x"] {
-        assert!(matches!(HttpsTransport::builder().proxy(url, ""), Err(SetupError::Proxy)), "{url}");
-    }
-    let pem = |text: &str| HttpsTransport::builder().roots_pem(text.as_bytes()).map(drop);
-    assert!(matches!(pem(""), Err(SetupError::NoRoots)));
-    assert!(matches!(pem("no PEM at all"), Err(SetupError::NoRoots)));
-    assert!(matches!(pem("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), Err(SetupError::CaBundle(_))));
-    assert!(matches!(
-        pem("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-        Err(SetupError::CaBundle(_))
-    ));
-    let cut_off = &fake.ca_pem()[..fake.ca_pem().len() / 2];
-    assert!(matches!(pem(cut_off), Err(SetupError::NoRoots | SetupError::CaBundle(_))));
-    // No test of this program installs a default.
-    let none = HttpsTransport::builder().roots_pem(fake.ca_pem().as_bytes()).unwrap().build();
-    assert!(matches!(none, Err(SetupError::NoCryptoProvider)));
 }

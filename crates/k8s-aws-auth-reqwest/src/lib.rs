@@ -21,7 +21,7 @@
 //! # Not in scope
 //!
 //! Retries, limits, and judging answers. A `reqwest::Client` of your own cannot be looked into, so none is taken: it may follow
-//! redirects. The cryptography of rustls is the program's choice: install a default [`rustls::crypto::CryptoProvider`], or hand one
+//! redirects. The cryptography of rustls is the program's choice: install a default `rustls::crypto::CryptoProvider`, or hand one
 //! to [`Builder::crypto_provider`]. Timers are tokio's.
 //!
 //! ```no_run
@@ -36,19 +36,20 @@
 //! # }
 //! ```
 //!
+//! Settings and errors are those of `k8s-aws-auth-transport`, the same for all transports of this family.
+//!
 //! # Errors
 //!
 //! [`TransportError`] for a request without an answer and [`SetupError`] for settings that are no good. An answer of any status is no
 //! error: judging it is `k8s-aws-sts`'s and `k8s-aws-ec2`'s.
-#![allow(clippy::disallowed_methods, reason = "a transport: reads CA files, and the environment where it says so")]
 
-mod builder;
-mod error;
+mod client;
 
-pub use builder::Builder;
-pub use error::{SetupError, TransportError};
+pub use k8s_aws_auth_transport::{SetupError, TransportError};
 
 use bytes::{Bytes, BytesMut};
+use http::uri::PathAndQuery;
+use k8s_aws_auth_transport::{Settings, sendable};
 use std::{
     future::Future,
     mem,
@@ -56,6 +57,9 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+
+/// The settings of a transport, a [`k8s_aws_auth_transport::Builder`]; [`ReqwestTransport::builder`] starts with the defaults.
+pub type Builder = k8s_aws_auth_transport::Builder<ReqwestTransport>;
 
 /// The transport. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -106,15 +110,7 @@ impl ReqwestTransport {
 /// The request as reqwest has it, if it is still the same: the host, the path and the query are compared with what went in.
 fn exactly(request: http::Request<Bytes>) -> Result<reqwest::Request, TransportError> {
     let uri = request.uri().clone();
-    if uri.scheme() != Some(&http::uri::Scheme::HTTPS) {
-        return Err(TransportError::Unsendable("only https:// is spoken"));
-    }
-    let (Some(authority), Some(path_and_query)) = (uri.authority(), uri.path_and_query()) else {
-        return Err(TransportError::Unsendable("the URL has no host"));
-    };
-    if authority.as_str().contains('@') {
-        return Err(TransportError::Unsendable("the URL has a user in it"));
-    }
+    let (authority, path_and_query) = (sendable(&uri)?, uri.path_and_query().map_or("", PathAndQuery::as_str));
     let altered = TransportError::Unsendable("reqwest would send another URL than this");
     let Ok(request) = reqwest::Request::try_from(request) else {
         return Err(altered);
@@ -124,8 +120,18 @@ fn exactly(request: http::Request<Bytes>) -> Result<reqwest::Request, TransportE
         .as_str()
         .strip_prefix("https://")
         .and_then(|rest| rest.strip_prefix(authority.as_str()))
-        .is_some_and(|rest| rest == path_and_query.as_str());
+        .is_some_and(|rest| rest == path_and_query);
     if same { Ok(request) } else { Err(altered) }
+}
+
+impl TryFrom<Settings> for ReqwestTransport {
+    type Error = SetupError;
+
+    fn try_from(settings: Settings) -> Result<Self, SetupError> {
+        let client = client::client(&settings)?;
+        let Settings { connect_timeout, timeout, max_body, .. } = settings;
+        Ok(Self { client, connect_timeout, timeout, max_body })
+    }
 }
 
 impl tower_service::Service<http::Request<Bytes>> for ReqwestTransport {

@@ -1,8 +1,12 @@
 //! What the environment says is heard by `from_env` and by nothing else.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use k8s_aws_auth_reqwest::{Builder, ReqwestTransport, TransportError};
-use k8s_aws_fake::conformance::{Failure, Kind, Sender};
+#[path = "../../k8s-aws-auth-transport/tests/common/failure.rs"]
+mod failure;
+
+use failure::failure;
+use k8s_aws_auth_reqwest::{Builder, ReqwestTransport};
+use k8s_aws_fake::conformance::Sender;
 
 fn make(reads_env: bool) -> Result<Sender, String> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -10,12 +14,7 @@ fn make(reads_env: bool) -> Result<Sender, String> {
     let builder = if reads_env { builder.from_env() } else { Ok(builder) };
     let transport = builder.and_then(Builder::build).map_err(|error| format!("{error:?}"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    Ok(Box::new(move |request| {
-        runtime.block_on(transport.send(request)).map_err(|error| match error {
-            TransportError::Connect(_) => Failure::of(Kind::Connect, &error),
-            _ => Failure::of(Kind::Broken, &error),
-        })
-    }))
+    Ok(Box::new(move |request| runtime.block_on(transport.send(request)).map_err(failure)))
 }
 
 k8s_aws_fake::transport_environment!(make);

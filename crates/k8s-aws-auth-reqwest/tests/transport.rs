@@ -1,27 +1,24 @@
 //! The transport against a fake AWS: the rules that all transports keep, and what is this one's own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../k8s-aws-auth-transport/tests/common/failure.rs"]
+mod failure;
+#[path = "../../k8s-aws-auth-transport/tests/common/log.rs"]
+mod heard;
+#[path = "../../k8s-aws-auth-transport/tests/common/settings.rs"]
+mod settings;
+
 use bytes::Bytes;
+use failure::failure;
 use http::Request;
-use k8s_aws_auth_reqwest::{Builder, ReqwestTransport, SetupError, TransportError};
+use k8s_aws_auth_reqwest::{Builder, TransportError};
 use k8s_aws_fake::FakeAws;
-use k8s_aws_fake::conformance::{Failure, Kind, Sender, Settings};
-use std::sync::Mutex;
+use k8s_aws_fake::conformance::{Sender, Settings};
+use std::time::Duration;
 use tower_service::Service;
 
 fn builder(settings: &Settings) -> Builder {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let builder = ReqwestTransport::builder()
-        .crypto_provider(provider.into())
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.timeout)
-        .max_body(settings.max_body)
-        .roots_pem(settings.ca_pem.as_bytes())
-        .unwrap();
-    match &settings.proxy {
-        Some(url) => builder.proxy(url, &settings.no_proxy).unwrap(),
-        None => builder,
-    }
+    settings::with(settings)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -30,19 +27,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 fn make(settings: &Settings) -> Sender {
     let (runtime, transport) = (runtime(), builder(settings).build().unwrap());
-    Box::new(move |request| {
-        runtime.block_on(transport.send(request)).map_err(|error| {
-            let (kind, reason) = match error {
-                TransportError::Unsendable(_) => (Kind::Unsendable, "request_unsendable"),
-                TransportError::Connect(_) => (Kind::Connect, "connect_failed"),
-                TransportError::Timeout { limit } => (Kind::Timeout { limit }, "timeout"),
-                TransportError::BodyTooLong { limit } => (Kind::BodyTooLong { limit }, "body_too_long"),
-                _ => (Kind::Broken, "connection_broken"),
-            };
-            assert_eq!(error.reason(), reason);
-            Failure::of(kind, &error)
-        })
-    })
+    Box::new(move |request| runtime.block_on(transport.send(request)).map_err(failure))
 }
 
 k8s_aws_fake::transport_conformance!(make);
@@ -68,9 +53,22 @@ fn a_url_that_the_library_would_rewrite_is_refused_before_anything_is_connected(
     ] {
         let error = runtime.block_on(transport.send(request(uri))).unwrap_err();
         assert!(matches!(error, TransportError::Unsendable(_)), "{uri}: {error:?}");
-        assert_eq!(error.reason(), "request_unsendable");
     }
     assert_eq!(fake.counts().connections, 0);
+}
+
+#[test]
+fn no_connection_is_kept_where_none_is_wanted() {
+    let fake = FakeAws::start().unwrap();
+    for (kept, connects) in [(1, 1), (0, 2)] {
+        let before = fake.counts().connects;
+        let builder = builder(&Settings::proxied(&fake)).idle_connections(kept, Duration::from_secs(60));
+        let (runtime, transport) = (runtime(), builder.build().unwrap());
+        for _ in 0..2 {
+            runtime.block_on(transport.send(request("https://sts.eu-west-1.amazonaws.com/"))).unwrap();
+        }
+        assert_eq!(fake.counts().connects - before, connects);
+    }
 }
 
 #[test]
@@ -85,48 +83,15 @@ fn it_is_a_tower_service() {
 }
 
 #[test]
-fn settings_that_are_no_good_are_told() {
-    let fake = FakeAws::start().unwrap();
-    for url in ["", "127.0.0.1:3128", "socks5://127.0.0.1:1080", "ftp://127.0.0.1", "HTTP//x", "http://"] {
-        let refused = ReqwestTransport::builder().proxy(url, "");
-        assert!(matches!(refused, Err(SetupError::Proxy)), "{url}");
-    }
-    let pem = |text: &str| ReqwestTransport::builder().roots_pem(text.as_bytes()).map(drop);
-    assert!(matches!(pem(""), Err(SetupError::NoRoots)));
-    assert!(matches!(pem("no PEM at all"), Err(SetupError::NoRoots)));
-    assert!(matches!(pem("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), Err(SetupError::CaBundle(_))));
-    // No test of this program installs a default.
-    let none = ReqwestTransport::builder().roots_pem(fake.ca_pem().as_bytes()).unwrap().build();
-    assert!(matches!(none, Err(SetupError::NoCryptoProvider)));
-}
-
-static LOG: Log = Log(Mutex::new(String::new()));
-
-struct Log(Mutex<String>);
-
-impl log::Log for Log {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        self.0.lock().unwrap().push_str(&format!("{} {}\n", record.target(), record.args()));
-    }
-
-    fn flush(&self) {}
-}
-
-#[test]
 fn nothing_of_the_query_is_logged_at_any_level() {
-    log::set_logger(&LOG).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    heard::listen(log::LevelFilter::Trace);
     let fake = FakeAws::start().unwrap();
     let send = make(&Settings::proxied(&fake));
     // A word of this test's own: others log at the same time.
     send(request("https://sts.eu-west-1.amazonaws.com/?X-Amz-Signature=logged5e1fca7")).unwrap();
     fake.inject(k8s_aws_fake::Fault::reset());
     send(request("https://sts.eu-west-1.amazonaws.com/?X-Amz-Signature=logged5e1fca7")).unwrap_err();
-    let log = LOG.0.lock().unwrap();
+    let log = heard::log();
     assert!(log.contains("sts.eu-west-1.amazonaws.com"), "{log}");
     assert!(!log.contains("logged5e1fca7"), "{log}");
 }

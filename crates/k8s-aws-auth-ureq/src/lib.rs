@@ -23,7 +23,7 @@
 //! # Not in scope
 //!
 //! Retries, limits, and judging answers. A `ureq::Agent` of your own is not taken: it may follow redirects. The cryptography of
-//! rustls is the program's choice: install a default [`rustls::crypto::CryptoProvider`], or hand one to
+//! rustls is the program's choice: install a default `rustls::crypto::CryptoProvider`, or hand one to
 //! [`Builder::crypto_provider`].
 //!
 //! ```no_run
@@ -38,31 +38,42 @@
 //! # }
 //! ```
 //!
+//! Settings and errors are those of `k8s-aws-auth-transport`, the same for all transports of this family.
+//!
 //! # Errors
 //!
 //! [`TransportError`] for a request without an answer and [`SetupError`] for settings that are no good. An answer of any status is no
 //! error: judging it is `k8s-aws-sts`'s and `k8s-aws-ec2`'s.
-#![allow(clippy::disallowed_methods, reason = "a transport: reads CA files, and the environment where it says so")]
 
-mod builder;
+mod agent;
 mod error;
-mod no_proxy;
 
-pub use builder::Builder;
-pub use error::{SetupError, TransportError};
+pub use k8s_aws_auth_transport::{SetupError, TransportError};
 
-use error::Limits;
-use http::uri::Scheme;
-use no_proxy::NoProxy;
-use std::io::Read;
+use k8s_aws_auth_transport::{Proxy, Settings, sendable};
+use std::{io::Read, time::Duration};
 use ureq::Agent;
+
+/// The settings of a transport, a [`k8s_aws_auth_transport::Builder`]; [`UreqTransport::builder`] starts with the defaults.
+///
+/// Here `connect_timeout` is for TCP, proxy and TLS together, and for looking up the name by itself; of idle connections no more than
+/// 64 are kept to all hosts together.
+pub type Builder = k8s_aws_auth_transport::Builder<UreqTransport>;
 
 /// The transport. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct UreqTransport {
     direct: Agent,
-    proxied: Option<(Agent, NoProxy)>,
+    proxied: Option<(Agent, Proxy)>,
     limits: Limits,
+}
+
+/// Which limits are in force, to tell which one was reached.
+#[derive(Clone, Copy)]
+struct Limits {
+    connect_timeout: Duration,
+    timeout: Duration,
+    max_body: usize,
 }
 
 impl UreqTransport {
@@ -96,19 +107,21 @@ impl UreqTransport {
     }
 
     fn agent_for(&self, uri: &http::Uri) -> Result<&Agent, TransportError> {
-        if uri.scheme() != Some(&Scheme::HTTPS) {
-            return Err(TransportError::Unsendable("only https:// is spoken"));
-        }
-        let Some(authority) = uri.authority() else {
-            return Err(TransportError::Unsendable("the URL has no host"));
-        };
-        if authority.as_str().contains('@') {
-            return Err(TransportError::Unsendable("the URL has a user in it"));
-        }
+        let host = sendable(uri)?.host();
         Ok(match &self.proxied {
-            Some((agent, no_proxy)) if !no_proxy.contains(authority.host()) => agent,
+            Some((agent, proxy)) if proxy.is_for(host) => agent,
             _ => &self.direct,
         })
+    }
+}
+
+impl TryFrom<Settings> for UreqTransport {
+    type Error = SetupError;
+
+    fn try_from(settings: Settings) -> Result<Self, SetupError> {
+        let (direct, proxied) = agent::agents(&settings)?;
+        let Settings { connect_timeout, timeout, max_body, .. } = settings;
+        Ok(Self { direct, proxied, limits: Limits { connect_timeout, timeout, max_body } })
     }
 }
 

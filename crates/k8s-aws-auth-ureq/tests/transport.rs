@@ -2,43 +2,27 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_types, reason = "tests of a transport: sockets")]
 
+#[path = "../../k8s-aws-auth-transport/tests/common/failure.rs"]
+mod failure;
+#[path = "../../k8s-aws-auth-transport/tests/common/log.rs"]
+mod heard;
+#[path = "../../k8s-aws-auth-transport/tests/common/settings.rs"]
+mod settings;
+
+use failure::failure;
 use http::Request;
-use k8s_aws_auth_ureq::{Builder, SetupError, TransportError, UreqTransport};
-use k8s_aws_fake::conformance::{Failure, Kind, Sender, Settings};
+use k8s_aws_auth_ureq::{Builder, TransportError};
+use k8s_aws_fake::conformance::{Sender, Settings};
 use k8s_aws_fake::{FakeAws, Fault};
-use std::sync::Mutex;
+use std::time::Duration;
 
 fn builder(settings: &Settings) -> Builder {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let builder = UreqTransport::builder()
-        .crypto_provider(provider.into())
-        .connect_timeout(settings.connect_timeout)
-        .timeout(settings.timeout)
-        .max_body(settings.max_body)
-        .roots_pem(settings.ca_pem.as_bytes())
-        .unwrap();
-    match &settings.proxy {
-        Some(url) => builder.proxy(url, &settings.no_proxy).unwrap(),
-        None => builder,
-    }
+    settings::with(settings)
 }
 
 fn make(settings: &Settings) -> Sender {
     let transport = builder(settings).build().unwrap();
-    Box::new(move |request| match transport.send(request) {
-        Ok(answer) => Ok(answer.map(Into::into)),
-        Err(error) => {
-            let (kind, reason) = match error {
-                TransportError::Unsendable(_) => (Kind::Unsendable, "request_unsendable"),
-                TransportError::Connect(_) => (Kind::Connect, "connect_failed"),
-                TransportError::Timeout { limit } => (Kind::Timeout { limit }, "timeout"),
-                TransportError::BodyTooLong { limit } => (Kind::BodyTooLong { limit }, "body_too_long"),
-                _ => (Kind::Broken, "connection_broken"),
-            };
-            assert_eq!(error.reason(), reason);
-            Err(Failure::of(kind, &error))
-        }
-    })
+    Box::new(move |request| transport.send(request).map(|answer| answer.map(Into::into)).map_err(failure))
 }
 
 k8s_aws_fake::transport_conformance!(make);
@@ -67,6 +51,20 @@ fn what_would_be_altered_is_refused_before_anything_is_connected() {
 }
 
 #[test]
+fn no_connection_is_kept_where_none_is_wanted() {
+    let fake = FakeAws::start().unwrap();
+    for (kept, connects) in [(1, 1), (0, 2)] {
+        let before = fake.counts().connects;
+        let builder = builder(&Settings::proxied(&fake)).idle_connections(kept, Duration::from_secs(60));
+        let transport = builder.build().unwrap();
+        for _ in 0..2 {
+            transport.send(Request::get("https://sts.eu-west-1.amazonaws.com/").body([]).unwrap()).unwrap();
+        }
+        assert_eq!(fake.counts().connects - before, connects);
+    }
+}
+
+#[test]
 fn a_port_that_nobody_listens_on_is_a_connection_that_did_not_come_about() {
     let fake = FakeAws::start().unwrap();
     let transport = builder(&Settings::direct(&fake)).build().unwrap();
@@ -76,43 +74,8 @@ fn a_port_that_nobody_listens_on_is_a_connection_that_did_not_come_about() {
 }
 
 #[test]
-fn settings_that_are_no_good_are_told() {
-    let fake = FakeAws::start().unwrap();
-    for url in ["", "127.0.0.1:3128", "socks5://127.0.0.1:1080", "ftp://127.0.0.1", "HTTP//x", "http://"] {
-        assert!(matches!(UreqTransport::builder().proxy(url, ""), Err(SetupError::Proxy)), "{url}");
-    }
-    let pem = |text: &str| UreqTransport::builder().roots_pem(text.as_bytes()).map(drop);
-    assert!(matches!(pem(""), Err(SetupError::NoRoots)));
-    assert!(matches!(pem("no PEM at all"), Err(SetupError::NoRoots)));
-    for broken in ["!", "AAAA"] {
-        let text = format!("-----BEGIN CERTIFICATE-----\n{broken}\n-----END CERTIFICATE-----\n");
-        assert!(matches!(pem(&text), Err(SetupError::CaBundle(_))), "{broken}");
-    }
-    // No test of this program installs a default.
-    let none = UreqTransport::builder().roots_pem(fake.ca_pem().as_bytes()).unwrap().build();
-    assert!(matches!(none, Err(SetupError::NoCryptoProvider)));
-}
-
-static LOG: Log = Log(Mutex::new(String::new()));
-
-struct Log(Mutex<String>);
-
-impl log::Log for Log {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        self.0.lock().unwrap().push_str(&format!("{} {}\n", record.target(), record.args()));
-    }
-
-    fn flush(&self) {}
-}
-
-#[test]
 fn nothing_of_the_query_is_logged_at_debug() {
-    log::set_logger(&LOG).unwrap();
-    log::set_max_level(log::LevelFilter::Debug);
+    heard::listen(log::LevelFilter::Debug);
     let fake = FakeAws::start().unwrap();
     let send = make(&Settings::proxied(&fake));
     let request = || Request::get("https://sts.eu-west-1.amazonaws.com/?X-Amz-Signature=logged5e1fca7");
@@ -120,7 +83,7 @@ fn nothing_of_the_query_is_logged_at_debug() {
     send(request().body(bytes::Bytes::new()).unwrap()).unwrap();
     fake.inject(Fault::reset());
     send(request().body(bytes::Bytes::new()).unwrap()).unwrap_err();
-    let log = LOG.0.lock().unwrap();
+    let log = heard::log();
     assert!(log.contains("sts.eu-west-1.amazonaws.com"), "{log}");
     assert!(!log.contains("logged5e1fca7"), "{log}");
 }

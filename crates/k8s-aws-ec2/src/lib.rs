@@ -56,6 +56,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Stability
+//!
+//! [`Progress`] and [`NextCall`] are exhaustive on purpose: a driver that does not know a case cannot go on.
+//!
 //! # Errors
 //!
 //! [`Ec2Error`], with a `reason()` such as `ec2_throttled`, a [class](Ec2Error::class), and EC2's own code where it is a known one.

@@ -52,6 +52,11 @@
 //! # Ok::<(), k8s_aws_tokenreview::TokenReviewError>(())
 //! ```
 //!
+//! # Stability
+//!
+//! [`UserInfo`], [`ReviewOutcome`] and [`AudienceMatch`] are exhaustive on purpose: they are what `authentication.k8s.io/v1` has, and
+//! whoever answers has to know every case.
+//!
 //! # Errors
 //!
 //! [`TokenReviewError`], with a `reason()`, the HTTP status to answer with, and a remedy for people. Nothing of the document is in it.

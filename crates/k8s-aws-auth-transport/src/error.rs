@@ -24,7 +24,8 @@ pub enum TransportError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The connection broke, or what came is no HTTP.
+    /// The connection broke, or what came is no HTTP. (With ureq, which does not tell at which point it broke, a proxy or a server
+    /// that hangs up in the middle of a handshake is here too.)
     #[error("the connection broke: {}", causes(.0))]
     Broken(#[source] BoxError),
 }
@@ -69,8 +70,8 @@ pub enum SetupError {
     /// rustls refused the settings.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
-    /// reqwest refused the settings: most likely it was built with another version of rustls than this crate.
-    #[error("reqwest refused the settings: {}", causes(.0))]
+    /// The HTTP library refused the settings: most likely it was built with another version of rustls than this crate.
+    #[error("the HTTP library refused the settings: {}", causes(.0))]
     Client(#[source] BoxError),
 }
 
@@ -101,4 +102,61 @@ fn causes(error: &BoxError) -> String {
         cause = error.source();
     }
     texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Layer(&'static str, #[source] Option<Box<Layer>>);
+
+    #[test]
+    fn a_message_has_every_cause_once() {
+        let refused = || Some(Box::new(Layer("connection refused", None)));
+        for (error, message) in [
+            (Layer("client error", refused()), "cannot connect: client error: connection refused"),
+            (Layer("io: connection refused", refused()), "cannot connect: io: connection refused"),
+        ] {
+            assert_eq!(TransportError::Connect(error.into()).to_string(), message);
+        }
+    }
+
+    #[test]
+    fn every_failure_has_a_reason_of_its_own() {
+        let boxed = || -> BoxError { "x".into() };
+        let transport = [
+            TransportError::Unsendable(""),
+            TransportError::Connect(boxed()),
+            TransportError::Timeout { limit: Duration::ZERO },
+            TransportError::BodyTooLong { limit: 0 },
+            TransportError::Broken(boxed()),
+        ];
+        let setup = [
+            SetupError::NoCryptoProvider,
+            SetupError::NoRoots,
+            SetupError::CaFile { path: PathBuf::new(), error: io::ErrorKind::NotFound.into() },
+            SetupError::CaBundle(String::new()),
+            SetupError::Proxy,
+            SetupError::Tls(rustls::Error::DecryptError),
+            SetupError::Client(boxed()),
+        ];
+        assert_eq!(
+            transport.map(|error| error.reason()),
+            ["request_unsendable", "connect_failed", "timeout", "body_too_long", "connection_broken"]
+        );
+        assert_eq!(
+            setup.map(|error| error.reason()),
+            [
+                "no_crypto_provider",
+                "no_ca_certificates",
+                "ca_file_unreadable",
+                "ca_bundle_malformed",
+                "proxy_unsupported",
+                "tls_settings_refused",
+                "client_settings_refused"
+            ]
+        );
+    }
 }
