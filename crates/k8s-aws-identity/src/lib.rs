@@ -35,6 +35,11 @@
 //! # Ok::<(), k8s_aws_identity::IdentityError>(())
 //! ```
 //!
+//! # Stability
+//!
+//! [`Arn`] and [`Principal`] are exhaustive on purpose: they are what IAM and STS have, and a rule that does not know a kind of
+//! principal cannot say whom it matches.
+//!
 //! # Errors
 //!
 //! [`IdentityError`], one variant for each name and what is wrong with it. None of them repeats its input; each has a `reason()` for

@@ -54,6 +54,7 @@ fn every_answer_is_judged_as_its_row_says() {
 
 #[test]
 fn an_answer_of_64_kib_is_read_and_one_byte_more_is_not() {
+    assert_eq!(MAX_ANSWER_LEN, 65_536);
     for (len, reason) in [(MAX_ANSWER_LEN, "accepted"), (MAX_ANSWER_LEN + 1, "sts_answer_too_long")] {
         let body = valid() + &" ".repeat(len - valid().len());
         let judged = judged(&response(200, &[("content-type", JSON)], body));
@@ -168,6 +169,21 @@ fn a_redirect_is_malformed_wherever_it_points() {
                 assert_eq!((class_name(error.class()), error.reason()), ("malformed", "sts_answer_malformed"));
             }
         }
+    }
+}
+
+#[test]
+fn what_is_malformed_says_which_rule_it_broke() {
+    for (status, body, rule) in [
+        (302, String::new(), "a redirect"),
+        (403, "<html>".to_owned(), "not an STS error in JSON"),
+        (403, error("InvalidAction"), "that this request does not get"),
+        (407, error("AccessDenied"), "a status that STS does not give it"),
+        (204, String::new(), "a status that STS does not send"),
+        (200, valid().replace("Account", "account"), "Account, Arn and UserId"),
+    ] {
+        let message = judged(&response(status, &[("content-type", JSON)], body)).unwrap_err().to_string();
+        assert!(message.contains(rule) && message.contains(&status.to_string()), "{message}");
     }
 }
 

@@ -167,7 +167,9 @@ fn a_new_region_is_known_by_configuration_only() {
     let begin = |policy| Verifier::new(policy).begin(&text, &cluster("production"), rows::signed_at());
     let refused = begin(Policy::new(Partition::Aws)).unwrap_err();
     assert_eq!(refused.reason(), "token_host_unknown");
-    let call = begin(Policy::new(Partition::Aws).with_region(&region).unwrap()).unwrap();
+    let wider = Policy::new(Partition::Aws).with_region(&region).unwrap();
+    assert!(wider.endpoints().find("sts.xx-new-1.amazonaws.com").is_some());
+    let call = begin(wider).unwrap();
     assert_eq!(call.request().into_http().uri().host(), Some("sts.xx-new-1.amazonaws.com"));
     // The same name in another partition has another host.
     let refused = begin(Policy::new(Partition::AwsCn).with_region(&region).unwrap()).unwrap_err();
@@ -243,6 +245,11 @@ fn nothing_printed_shows_the_token() {
             assert!(!printed.as_bytes().windows(8).any(|shown| shown == piece), "{printed}");
         }
     }
+    // What is shown tells one call from another.
+    assert_eq!(
+        format!("{:?} {:?}", call.request(), call.key()),
+        r#"StsRequest { host: "sts.us-west-2.amazonaws.com", cluster: "production", .. } TokenKey(aws, production)"#
+    );
     let verified = call.finish(&answer()).unwrap();
     assert!(!format!("{verified:?}").contains(&signature[..8]));
 }

@@ -30,6 +30,21 @@ impl Parameter {
         Self::Signature,
     ];
 
+    fn of_name(name: &[u8]) -> Option<Self> {
+        match name {
+            b"Action" => Some(Self::Action),
+            b"Version" => Some(Self::Version),
+            b"X-Amz-Algorithm" => Some(Self::Algorithm),
+            b"X-Amz-Credential" => Some(Self::Credential),
+            b"X-Amz-Date" => Some(Self::Date),
+            b"X-Amz-Expires" => Some(Self::Expires),
+            b"X-Amz-Security-Token" => Some(Self::SecurityToken),
+            b"X-Amz-SignedHeaders" => Some(Self::SignedHeaders),
+            b"X-Amz-Signature" => Some(Self::Signature),
+            _ => None,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Action => "Action",
@@ -51,16 +66,17 @@ pub(crate) struct Query([Option<Range<usize>>; 9]);
 
 impl Query {
     /// Reads the query that starts at byte `start` of `url` and ends with it, in one pass.
-    pub(crate) fn parse(url: &str, start: usize) -> Result<Self, TokenError> {
+    pub(crate) fn parse(url: &[u8], start: usize) -> Result<Self, TokenError> {
         let mut query = Self::default();
         let mut at = start;
         loop {
             let pair = url.get(at..).unwrap_or_default();
-            let name_len = pair.find(['=', '&']).unwrap_or(pair.len());
-            let (name, rest) = pair.split_at(name_len);
-            let parameter = parameter(name, rest.starts_with('='))?;
-            let value_at = at + name_len + 1;
-            let value_end = value_at + check_value(url.as_bytes().get(value_at..).unwrap_or_default(), parameter)?;
+            let (name, rest) = pair.split_at(unreserved_len(pair));
+            let (Some(parameter), [b'=', value @ ..]) = (Parameter::of_name(name), rest) else {
+                return Err(no_parameter(pair));
+            };
+            let value_at = url.len() - value.len();
+            let value_end = value_at + check_value(value, parameter)?;
             let slot = query.0.get_mut(parameter as usize).ok_or(TokenError::UnknownParameter)?;
             if slot.replace(value_at..value_end).is_some() {
                 return Err(TokenError::DuplicateParameter { name: parameter.name() });
@@ -82,30 +98,52 @@ fn syntax(problem: &'static str) -> TokenError {
     TokenError::QuerySyntax { problem }
 }
 
-/// RFC 3986 unreserved: the bytes that SigV4 writes bare. Every other byte is written `%XY`.
-static UNRESERVED: [bool; 256] = {
-    let mut table = [false; 256];
+/// This many bytes are looked at together: values are long runs of unreserved ones, and so they cost one branch a block.
+const BLOCK: usize = 8;
+
+/// For each place in a block, for each byte: the bit of the place if SigV4 writes the byte as `%XY`, and none if it writes it bare,
+/// which are the bytes that RFC 3986 calls unreserved.
+static RESERVED: [[u8; 256]; BLOCK] = {
+    let mut places = [[0; 256]; BLOCK];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
+        let is_bare = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
+        let mut place = 0;
+        while place < BLOCK && !is_bare {
+            places[place][byte] = 1 << place;
+            place += 1;
+        }
         byte += 1;
     }
-    table
+    places
 };
 
 fn is_unreserved(byte: u8) -> bool {
-    UNRESERVED[usize::from(byte)]
+    RESERVED[0][usize::from(byte)] == 0
 }
 
-/// The parameter of this name, if it is one and has a value.
-fn parameter(name: &str, has_value: bool) -> Result<Parameter, TokenError> {
-    match Parameter::ALL.into_iter().find(|parameter| parameter.name() == name) {
-        _ if !has_value && name.is_empty() => Err(syntax("an empty pair")),
-        _ if !has_value => Err(syntax("a parameter without `=`")),
-        Some(parameter) => Ok(parameter),
-        None if name.is_empty() => Err(syntax("a parameter without a name")),
-        None if name.contains('%') => Err(syntax("an escape in a parameter's name")),
-        None => Err(TokenError::UnknownParameter),
+/// How many unreserved bytes `text` starts with.
+pub(crate) fn unreserved_len(text: &[u8]) -> usize {
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        let reserved = block.iter().zip(&RESERVED).fold(0, |bits, (byte, place)| bits + place[usize::from(*byte)]);
+        if reserved != 0 {
+            return number * BLOCK + reserved.trailing_zeros() as usize;
+        }
+    }
+    text.len() - rest.len() + rest.iter().take_while(|byte| is_unreserved(**byte)).count()
+}
+
+/// Why what starts with this pair does not start with a parameter and its value.
+fn no_parameter(pair: &[u8]) -> TokenError {
+    let name_len = pair.iter().position(|byte| matches!(byte, b'=' | b'&')).unwrap_or(pair.len());
+    let (name, rest) = pair.split_at(name_len);
+    match rest.first() {
+        Some(b'=') if name.is_empty() => syntax("a parameter without a name"),
+        Some(b'=') if name.contains(&b'%') => syntax("an escape in a parameter's name"),
+        Some(b'=') => TokenError::UnknownParameter,
+        _ if name.is_empty() => syntax("an empty pair"),
+        _ => syntax("a parameter without `=`"),
     }
 }
 
@@ -116,21 +154,14 @@ fn parameter(name: &str, has_value: bool) -> Result<Parameter, TokenError> {
 fn check_value(text: &[u8], parameter: Parameter) -> Result<usize, TokenError> {
     let mut rest = text;
     loop {
-        // Values are long runs of unreserved bytes; a block at a time costs one branch a block instead of one a byte.
-        while let Some((block, tail)) = rest.split_first_chunk::<8>()
-            && block.iter().fold(true, |all, byte| all & is_unreserved(*byte))
-        {
-            rest = tail;
-        }
-        let run = rest.iter().position(|byte| !is_unreserved(*byte)).unwrap_or(rest.len());
-        let stop = rest.get(run..).unwrap_or_default();
+        let stop = rest.get(unreserved_len(rest)..).unwrap_or_default();
         rest = match stop {
             [] | [b'&', ..] => return Ok(text.len() - stop.len()),
             [b'%', high, low, tail @ ..] => {
                 let (Some(high), Some(low)) = (hex(*high), hex(*low)) else {
                     return Err(syntax("an escape that is not hexadecimal"));
                 };
-                match high << 4 | low {
+                match high * 16 + low {
                     byte if is_unreserved(byte) => {
                         return Err(syntax("an escape of a character that is written bare"));
                     }
@@ -145,5 +176,10 @@ fn check_value(text: &[u8], parameter: Parameter) -> Result<usize, TokenError> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok())
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
 }

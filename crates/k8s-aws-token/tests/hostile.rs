@@ -169,3 +169,21 @@ fn every_endpoint_of_the_table_makes_tokens_and_only_for_its_own_region() {
         assert_eq!(refused, TokenError::UnknownHost);
     }
 }
+
+#[test]
+fn a_query_that_is_not_sigv4s_is_told_its_fault() {
+    for (query, problem) in [
+        ("", "an empty pair"),
+        ("&Action=GetCallerIdentity", "an empty pair"),
+        ("Action", "a parameter without `=`"),
+        ("=x", "a parameter without a name"),
+        ("%41ction=x", "an escape in a parameter's name"),
+        ("Action=%4z", "an escape that is not hexadecimal"),
+        ("Action=%4", "an escape that is cut off"),
+        ("Action=%41", "an escape of a character that is written bare"),
+        ("Action=a/b", "a bare character that is written as an escape"),
+    ] {
+        let refused = Token::from_url(&format!("https://sts.amazonaws.com/?{query}"), &EndpointTable::standard());
+        assert_eq!(refused.err(), Some(TokenError::QuerySyntax { problem }), "{query}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What holds for every answer. The tables, the property tests and the fuzz target feed it.
 
 use k8s_aws_sts::{Call, CallerIdentity, ClusterId, ErrorClass, Partition, Policy};
-use k8s_aws_sts::{MAX_ANSWER_LEN, VerifiedCaller, Verifier, VerifyError};
+use k8s_aws_sts::{MAX_ANSWER_LEN, VerifiedCaller, Verifier, VerifyError, answer_error};
 use k8s_aws_token::Token;
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -36,6 +36,8 @@ pub(crate) fn finish(call: Call, answer: &http::Response<Vec<u8>>) -> Result<Ver
     let result = call.finish(answer);
     let status = answer.status().as_u16();
     let plain: Option<Value> = serde_json::from_slice(answer.body()).ok();
+    // Whoever holds no call is told the same.
+    assert_eq!(answer_error(answer), result.as_ref().err().filter(|_| status != 200).cloned());
     match &result {
         Ok(caller) => {
             assert_eq!(status, 200);

@@ -71,6 +71,8 @@ pub(crate) fn accepted(token: &Token, url: &str, table: &EndpointTable) {
     assert_eq!(rebuilt.len(), url.len());
     assert_eq!(rebuilt.len(), "https://".len() + host.len() + token.path_and_query_len());
     assert_eq!(sigv4::canonical_request(&rebuilt, "c"), sigv4::canonical_request(url, "c"));
+    let is_upper = |escape: &str| !escape[..2].contains(|c: char| c.is_ascii_lowercase());
+    assert!(rebuilt.split('%').skip(1).all(is_upper), "escapes in the form that SigV4 gives them");
     let sorted = |url| {
         let mut pairs = sigv4::pairs(url);
         pairs.sort();
