@@ -109,7 +109,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Server(arguments) => {
             let configuration = load()?;
             let log = Arc::new(Log::to_stderr(configuration.log_format, configuration.log_level));
-            server::run(arguments, &configuration, log)
+            server::run(arguments, configuration, log)
         }
     }
 }

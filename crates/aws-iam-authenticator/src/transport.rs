@@ -3,7 +3,7 @@
 use crate::Failure;
 use bytes::Bytes;
 use k8s_aws_auth::identity::StsEndpoint;
-use k8s_aws_auth::protect::LaneKind;
+use k8s_aws_auth::protect::{LaneKind, Limits};
 use k8s_aws_auth_hyper::{Builder, HttpsTransport, SetupError, TransportError};
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,9 @@ use tower_service::Service;
 
 /// The longest that a call to STS may take: a review that waits for one ends within 10 s, before its API server gives up.
 const STS_LIMIT: Duration = Duration::from_secs(9);
+
+/// How long a connection to STS is kept for the next call.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// HTTPS as the environment says: `HTTPS_PROXY`, `NO_PROXY`, `AWS_CA_BUNDLE`, `SSL_CERT_FILE`.
 pub(crate) fn to_aws() -> Result<HttpsTransport, Failure> {
@@ -61,12 +64,15 @@ impl UsualHost {
 }
 
 impl ToSts {
-    /// `home` is the host of the cluster's own callers, where that is configured.
-    pub(crate) fn new(home: Option<StsEndpoint>) -> Result<Self, Failure> {
+    /// `limits.home` is the host of the cluster's own callers, where that is configured.
+    pub(crate) fn new(limits: &Limits) -> Result<Self, Failure> {
         let builder = builder()?;
         let closed = builder.clone().idle_connections(0, Duration::ZERO).build().map_err(failure)?;
-        let kept = builder.build().map_err(failure)?;
-        Ok(Self { kept, closed, usual: UsualHost(Arc::new(Mutex::new(home))) })
+        // As many as calls may be under way: with fewer, some of the calls of a busy server would take a TLS handshake each, which costs
+        // more than all the rest of a login.
+        let calls = limits.known.concurrency + limits.unknown.concurrency;
+        let kept = builder.idle_connections(calls, KEPT).build().map_err(failure)?;
+        Ok(Self { kept, closed, usual: UsualHost(Arc::new(Mutex::new(limits.home.clone()))) })
     }
 
     pub(crate) fn usual_host(&self) -> UsualHost {

@@ -16,6 +16,7 @@ mod support;
 
 use http::Method;
 use k8s_aws_fake::{FakeAws, Fault, Identity, samples};
+use kubernetes_fake::{FakeKubernetes, aws_auth, identity_mapping};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -77,17 +78,27 @@ struct Server {
     http: Http,
     address: std::net::SocketAddr,
     cgroup: Option<Cgroup>,
+    copy: Option<PathBuf>,
 }
 
 impl Server {
     fn start(program: &Program, fake: &FakeAws, load: &str) -> Self {
         let plain = program.command(Some(fake));
         let cgroup = in_full().then(|| Cgroup::new(load)).flatten();
-        let mut command = Command::new("sh");
-        let join = cgroup.as_ref().map(|group| format!("echo $$ > {}/cgroup.procs && ", group.directory.display()));
-        command.arg("-c").arg(format!("{}exec \"$0\" \"$@\"", join.unwrap_or_default()));
         let measured = std::env::var_os("MEMORY_PROGRAM").unwrap_or_else(|| plain.get_program().to_owned());
-        command.arg(measured).args(plain.get_args()).current_dir(program.directory()).env_clear();
+        // In the group a copy of the program runs, made there: a group pays for the pages of files that it was the first to read,
+        // and a container's first reader of its program is the container.
+        let (mut command, copy) = match &cgroup {
+            Some(group) => {
+                let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(group.directory.file_name().unwrap());
+                let mut command = Command::new("sh");
+                let script = r#"echo $$ >"$0" && cp "$1" "$2" && shift && exec "$@""#;
+                command.arg("-c").arg(script).arg(group.directory.join("cgroup.procs")).arg(measured).arg(&copy);
+                (command, Some(copy))
+            }
+            None => (Command::new(measured), None),
+        };
+        command.args(plain.get_args()).current_dir(program.directory()).env_clear();
         command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         // As in production: the log of a login is written at level info.
         command.arg("--log-verbosity=info").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -96,7 +107,7 @@ impl Server {
         let line = lines.find(|line| Line::parse(line).is("listening", "path", "/authenticate"));
         let address = Line::parse(&line.expect("the server starts")).text("address").parse().unwrap();
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, http: Http::from_kubeconfig(&program.kubeconfig()), address, cgroup }
+        Self { child, http: Http::from_kubeconfig(&program.kubeconfig()), address, cgroup, copy }
     }
 
     /// The largest resident size so far, in bytes.
@@ -111,6 +122,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = self.copy.as_ref().map(fs::remove_file);
     }
 }
 
@@ -124,7 +136,8 @@ fn measure(load: &str, program: &Program, put: impl FnOnce(&FakeAws, &Server)) {
     let (peak, cgroup) = (server.peak(), server.cgroup.as_ref().and_then(Cgroup::peak));
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
     println!("{load}: peak resident size {}, cgroup {}", mib(peak), cgroup.map_or("none".to_owned(), mib));
-    assert!(!in_full() || peak <= LIMIT, "{load}: {peak} bytes");
+    // Where there is a group, whoever needs more than its limit is killed.
+    assert!(!in_full() || cgroup.is_some() || peak <= LIMIT, "{load}: {peak} bytes");
 }
 
 fn program() -> Program {
@@ -155,6 +168,40 @@ fn logins_by_distinct_tokens() {
         let plan = Plan { http1: 16, http2: 4, streams: 8, bodies, usernames: vec!["dev".to_owned()] };
         let (outcome, ()) = under_load(&server.http, server.address, plan, |load| load.wait_for(logins));
         assert!(outcome.lost.is_empty(), "{:?}", outcome.lost.first());
+    });
+}
+
+#[test]
+fn mappings_of_an_api_server() {
+    // Just under the 1 MiB that a ConfigMap may have.
+    let (roles, objects) = (scaled(7_500, 50), scaled(500, 20));
+    let role = |number: usize| {
+        format!(
+            "- rolearn: arn:aws:iam::111122223333:role/team-{number}\n  username: team-{number}:{{{{SessionName}}}}\n  groups: [team-{number}]\n"
+        )
+    };
+    let dev = "- rolearn: arn:aws:iam::111122223333:role/dev\n  username: dev\n";
+    let kubernetes = FakeKubernetes::builder().tls().start();
+    kubernetes.apply(aws_auth([("mapRoles", &*((0..roles).map(role).collect::<String>() + dev))]));
+    for number in 0..objects {
+        let arn = format!("arn:aws:iam::111122223333:user/user-{number}");
+        kubernetes.apply(identity_mapping(&format!("user-{number}"), &arn, "somebody", &["everyone"]));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let kubeconfig = directory.path().join("kubeconfig");
+    fs::write(&kubeconfig, kubernetes.kubeconfig()).unwrap();
+    let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+    let program = Program::new().argument("--backend-mode=EKSConfigMap,CRD").argument(&kubeconfig).remembering();
+    let load = format!("logins with {roles} roles of EKSConfigMap and {objects} objects of CRD");
+    measure(&load, &program, |fake, server| {
+        while server.http.another().ask(Method::GET, "/readyz").status != 200 {
+            std::thread::yield_now();
+        }
+        let logins = scaled(6000, 200);
+        let bodies = (0..logins).map(|number| body(fake, number)).collect();
+        let plan = Plan { http1: 16, http2: 4, streams: 8, bodies, usernames: vec!["dev".to_owned()] };
+        let (outcome, ()) = under_load(&server.http, server.address, plan, |load| load.wait_for(logins));
+        assert!(outcome.lost.is_empty() && outcome.wrong.is_empty(), "{:?} {:?}", outcome.lost, outcome.wrong);
     });
 }
 
@@ -215,7 +262,7 @@ fn handshakes_that_nobody_goes_on_with() {
 
 #[test]
 fn many_mappings() {
-    let mappings = scaled(5000, 100);
+    let mappings = scaled(2000, 100);
     let rule = |number: usize| {
         format!(
             "- rolearn: arn:aws:iam::111122223333:role/team-{number}\n  username: team-{number}:{{{{SessionName}}}}\n  groups: [team-{number}, everyone]\n"

@@ -90,10 +90,10 @@ impl ApiServer {
 
     /// The settings of a context, and the proxy that it names itself.
     async fn of_kubeconfig(&self, kubeconfig: Kubeconfig) -> Result<(Config, Option<Uri>), KubeError> {
-        let proxied = names_a_proxy(&kubeconfig, self.context.as_deref());
+        let proxy = named_proxy(&kubeconfig, self.context.as_deref()).map(str::parse).transpose();
+        let proxy = proxy.map_err(|_| KubeError::Kubeconfig { problem: "its proxy-url is no URL".to_owned() })?;
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?;
-        let proxy = if proxied { config.proxy_url.clone() } else { None };
         Ok((config, proxy))
     }
 }
@@ -106,17 +106,16 @@ fn address(url: &str) -> Result<Uri, KubeError> {
     if known && uri.host().is_some_and(|host| !host.is_empty()) { Ok(uri) } else { Err(KubeError::Address) }
 }
 
-fn names_a_proxy(kubeconfig: &Kubeconfig, context: Option<&str>) -> bool {
-    let proxy = || {
-        let context = context.or(kubeconfig.current_context.as_deref())?;
-        let context = kubeconfig.contexts.iter().find(|c| c.name == context)?.context.as_ref()?;
-        let cluster = kubeconfig.clusters.iter().find(|c| c.name == context.cluster)?.cluster.as_ref()?;
-        cluster.proxy_url.as_ref().filter(|url| !url.is_empty())
-    };
-    proxy().is_some()
+/// The proxy that the kubeconfig names for the API server of a context.
+fn named_proxy<'a>(kubeconfig: &'a Kubeconfig, context: Option<&'a str>) -> Option<&'a str> {
+    let context = context.or(kubeconfig.current_context.as_deref())?;
+    let context = kubeconfig.contexts.iter().find(|c| c.name == context)?.context.as_ref()?;
+    let cluster = kubeconfig.clusters.iter().find(|c| c.name == context.cluster)?.cluster.as_ref()?;
+    cluster.proxy_url.as_deref().filter(|url| !url.is_empty())
 }
 
-/// kube takes `HTTPS_PROXY` for every kubeconfig, loopback included, and never for a pod. This is what the Go client does.
+/// kube takes `HTTPS_PROXY` for every kubeconfig, loopback included, and never for a pod, and looks for the proxy itself in
+/// `NO_PROXY`. This is what the Go client does.
 fn proxy_of_environment(url: &Uri) -> Option<Uri> {
     let host = url.host()?.trim_start_matches('[').trim_end_matches(']');
     let loopback = host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback());

@@ -46,6 +46,16 @@
 //! What mappings mean (`k8s-aws-mapping`), editing the ConfigMap, leader election (each replica reads for itself, and what they
 //! write is the same).
 //!
+//! # Errors
+//!
+//! [`KubeError`], with a `reason()` such as `api_server_unreachable`; a [`Source`] has none, but tells them as [`Update::Failed`].
+//!
+//! # Stability
+//!
+//! Some types may be written and matched as they are. `ApiServer` is which API server is meant, and there is no more to that than a
+//! kubeconfig, a context and a URL; how it is spoken to is a matter of the [`kube::Config`] that it gives. `EksCluster` has what a
+//! login takes, all of it needed; what may be chosen beyond that is chosen with `TokenLayer`. `Access` has both ways to have a client.
+//!
 //! The cryptography of rustls is the program's choice: install a default `rustls::crypto::CryptoProvider` before a client is made.
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "an adapter: reads the clock")]

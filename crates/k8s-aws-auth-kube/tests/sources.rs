@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use k8s_aws_auth_kube::{ApiServer, KubeError, Source, Update, WriteFailure};
-use k8s_aws_mapping::{Code, Document};
+use k8s_aws_mapping::{Code, Document, Severity};
 use kubernetes_fake::{FakeKubernetes, Fault, Recorded, aws_auth, identity_mapping};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -343,6 +343,70 @@ async fn a_rejected_token_is_read_again_from_its_file() {
 }
 
 #[tokio::test]
+async fn an_object_that_is_broken_is_told_by_name_with_what_is_wrong_and_maps_nobody() {
+    let setting = Setting::new(FakeKubernetes::start());
+    let arn = "arn:aws:iam::111122223333:user/a";
+    let broken = |number: usize, spec: Value| {
+        let mut object = mapping(&format!("object-{number}"));
+        object["spec"] = spec;
+        setting.fake.apply(object);
+    };
+    for (number, (spec, problem)) in [
+        (json!({"arn": 7, "username": ["a"]}), "`spec.arn` is a number, and must be a text; the object is ignored"),
+        (json!({"arn": [arn], "username": "a"}), "`spec.arn` is a list, and must be a text; the object is ignored"),
+        (json!({"arn": arn, "username": {}}), "`spec.username` is a map, and must be a text; the object is ignored"),
+        (
+            json!({"arn": arn, "username": true}),
+            "`spec.username` is true or false, and must be a text; the object is ignored",
+        ),
+        (
+            json!({"arn": arn, "username": "a", "groups": "system:masters"}),
+            "`spec.groups` is a text, and must be a list of texts; the object is ignored",
+        ),
+        (
+            json!({"arn": arn, "username": "a", "groups": ["a", 5]}),
+            "an item of `spec.groups` is a number, and must be a text; the object is ignored",
+        ),
+        (
+            json!({"arn": arn, "username": "a", "groups": ["a", null]}),
+            "an item of `spec.groups` is nothing, and must be a text; the object is ignored",
+        ),
+        (json!([arn]), "`spec` is a list, and must be a map; the object is ignored"),
+        (json!("text"), "`spec` is a text, and must be a map; the object is ignored"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        broken(number, spec);
+        let (mut source, _controller) = Source::identity_mappings(setting.server());
+        let update = tokio::time::timeout(PATIENCE, source.next()).await.expect("an update");
+        let Update::Mappings(document) = update else { panic!("{problem}: {update:?}") };
+        assert_eq!((document.rules().count(), document.findings()), (0, &[][..]), "{problem}");
+        let broken = source.broken_objects();
+        let found = broken.iter().find(|finding| finding.object.as_deref() == Some(&format!("object-{number}")));
+        let found = found.unwrap_or_else(|| panic!("{problem}: {broken:?}"));
+        assert_eq!((found.code, found.severity), (Code::WrongShape, Severity::Error), "{problem}");
+        assert!(found.message.ends_with(problem), "{}", found.message);
+        assert_eq!(broken.len(), number + 1);
+    }
+    // What is not there, or null, is missing.
+    let (mut source, _controller) = Source::identity_mappings(setting.server());
+    source.next().await;
+    for (spec, code) in [
+        (json!({"arn": null, "username": "b"}), Code::ArnMissing),
+        (json!({"username": "a", "groups": null}), Code::ArnMissing),
+        (json!({"arn": arn, "username": null}), Code::UsernameMissing),
+        (Value::Null, Code::ArnMissing),
+    ] {
+        broken(0, spec.clone());
+        let update = tokio::time::timeout(PATIENCE, source.next()).await.expect("an update");
+        let Update::Mappings(document) = update else { panic!("{spec}: {update:?}") };
+        let codes: Vec<Code> = document.findings().iter().map(|finding| finding.code).collect();
+        assert_eq!((codes, source.broken_objects().len()), (vec![code], 8), "{spec}");
+    }
+}
+
+#[tokio::test]
 async fn objects_are_told_as_they_come_change_and_go_and_a_broken_one_costs_itself() {
     let setting = Setting::new(FakeKubernetes::start());
     // More than a page.
@@ -356,8 +420,7 @@ async fn objects_are_told_as_they_come_change_and_go_and_a_broken_one_costs_itse
     let mut source = Updates::of(source);
     let document = mappings(&mut source).await;
     assert_eq!(users(&document).len(), 300);
-    let findings: Vec<Code> = document.findings().iter().map(|finding| finding.code).collect();
-    assert_eq!(findings, [Code::ArnMissing]);
+    assert_eq!(document.findings(), []);
     assert_eq!(setting.count("list"), 2);
     setting.watching(1).await;
     setting.fake.apply(mapping("broken"));

@@ -138,7 +138,7 @@ impl<T: Transport> Driver<T> {
     }
 
     async fn call_sts(&self, call: CallSts) -> Verified {
-        let (key, endpoint) = (call.key().clone(), call.call().token().endpoint().clone());
+        let key = call.key().clone();
         let mut remembered = None;
         // Whoever is remembered is so before the call is over that found out, so there is no moment for a second one.
         let boarded = self.shared.flights.board(&key, || {
@@ -157,12 +157,8 @@ impl<T: Transport> Driver<T> {
             Ok(answer) => call.answer(answer),
             Err(failure) => call.fail(*failure),
         };
-        match (verified.result(), &self.shared.identities) {
-            (Ok(caller), Some(identities)) => lock(identities).put(caller, self.clock().now()),
-            (Err(VerifyError::Throttled { .. }), _) => {
-                self.observer().observe(Event::StsThrottled { endpoint: &endpoint });
-            }
-            _ => {}
+        if let (Ok(caller), Some(identities)) = (verified.result(), &self.shared.identities) {
+            lock(identities).put(caller, self.clock().now());
         }
         verified
     }

@@ -41,6 +41,11 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Errors
+//!
+//! The services have none of their own: [`Webhook`] answers everything, [`BearerLayer`] passes on those of the service behind it. What
+//! an [`Outcome`] refuses has a `reason()`; [`impersonate`] says by [`ImpersonationError`] which user cannot be written into headers.
 #![allow(clippy::disallowed_methods, reason = "the default clock is the system's, and durations are measured")]
 
 mod bearer;

@@ -97,6 +97,9 @@ impl<T: Transport> StsCall<T> {
         match answer {
             Ok(answer) => {
                 self.observer.observe(Event::StsAnswered { endpoint, status: answer.status().as_u16(), took });
+                if answer_error(&answer).is_some_and(|error| error.class() == ErrorClass::Throttled) {
+                    self.observer.observe(Event::StsThrottled { endpoint });
+                }
                 Ok(answer)
             }
             Err(error) => {

@@ -190,6 +190,7 @@ impl Observer for Seen {
         let region = |endpoint: &StsEndpoint| endpoint.region().to_string();
         self.0.lock().unwrap().push(match event {
             Event::StsAnswered { status, .. } => format!("answered {status}"),
+            Event::StsThrottled { .. } => "throttled".to_owned(),
             Event::StsFailed { failure, .. } => format!("failed {failure:?}"),
             Event::StsTurnedAway { endpoint, lane, why } => {
                 format!("turned away from {}, {}: {}", region(endpoint), lane.as_str(), why.reason())
@@ -394,8 +395,11 @@ async fn what_may_be_over_in_a_moment_is_asked_again_and_nothing_else_is() {
         let started = Instant::now();
         assert_eq!(bench.reason(ALICE, 0, HOME).await, reason, "{hosts:?}");
         assert_eq!(bench.sts.asked(), calls, "{hosts:?}");
-        let retries = bench.seen.take().iter().filter(|event| event.starts_with("retry")).count();
-        assert_eq!(retries, calls - 1, "{hosts:?}");
+        let seen = bench.seen.take();
+        let count = |what: &str| seen.iter().filter(|event| event.starts_with(what)).count();
+        assert_eq!(count("retry"), calls - 1, "{hosts:?}");
+        let throttles = hosts[..calls].iter().filter(|host| matches!(host, Throttles)).count();
+        assert_eq!(count("throttled"), throttles, "{hosts:?}: each answer counts, also if the call is made again");
         // Pauses of 100 and 200 ms at least, and twice that at most.
         let calls = u32::try_from(calls).unwrap();
         let pauses = (Instant::now() - started).saturating_sub(millis(50) * calls);

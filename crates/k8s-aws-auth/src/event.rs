@@ -28,7 +28,7 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
-    /// A login came to nothing because STS limits requests.
+    /// An answer of STS said that it limits requests; once for each such answer, also where the call is made again.
     StsThrottled {
         /// Who was asked.
         endpoint: &'a StsEndpoint,

@@ -52,6 +52,13 @@
 //! # }
 //! ```
 //!
+//! # Stability
+//!
+//! Enums that have to be handled to the last case are exhaustive on purpose: [`Step`], [`Outcome`], and in [`protect`] what becomes of
+//! somebody who asks for a call. A case more is a breaking change, for a driver that did not know it could not finish a login. `Review`
+//! is a step and who answers, nothing else; [`protect::LaneLimits`], [`protect::BreakerLimits`] and [`protect::RetryLimits`] are numbers
+//! that make no sense one without the other, so a new one is to be seen by whoever sets them. All else may grow.
+//!
 //! # Errors
 //!
 //! [`sts::VerifyError`] where there is no mapping, [`Refused`] where there is, `MintError`, and `tokenreview::TokenReviewError` for

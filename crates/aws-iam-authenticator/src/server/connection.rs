@@ -26,7 +26,8 @@ const BODY_LIMIT: Duration = Duration::from_secs(10);
 const MAX_HEAD: usize = 32 * 1024;
 /// The most that the headers of an HTTP/2 request may have.
 const MAX_HEADER_LIST: u32 = 16 * 1024;
-/// How many requests an HTTP/2 connection may have under way; clients open another connection for more.
+/// How many requests an HTTP/2 connection may have under way; clients open another connection for more. Go's clients send as many
+/// before they know the limit, and RFC 9113 recommends no fewer.
 const MAX_STREAMS: u32 = 100;
 /// How much a client may send ahead of what is read, for a stream and for all of a connection: the least that HTTP/2 has.
 const WINDOW: u32 = 65_535;
@@ -202,6 +203,11 @@ pub(super) struct Received {
 impl Received {
     fn new(body: Incoming, in_flight: Arc<InFlight>) -> Self {
         Self { body, in_flight, begun: Instant::now(), late: None }
+    }
+
+    /// The connection that the request came by.
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        self.in_flight.connection()
     }
 }
 

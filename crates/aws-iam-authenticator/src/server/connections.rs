@@ -20,8 +20,8 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_millis(200);
 /// How long a connection without a request stays open once the server stops, for one that is on its way.
 const LINGER: Duration = Duration::from_secs(1);
-/// The most bytes of bodies that are not complete, of all connections together. A `TokenReview` of a token of the largest size
-/// has 24 KiB, most have 3 KiB.
+/// The most bytes of bodies that wait, of all connections together: requests that are not complete, answers that nobody reads. A
+/// `TokenReview` of a token of the largest size has 24 KiB, most have 3 KiB.
 const MOST_BODY_BYTES: usize = 1 << 20;
 
 /// The connections that are open.
@@ -56,7 +56,7 @@ struct Open {
     requests: usize,
     /// How many of those are complete and wait for their answer.
     answering: usize,
-    /// The bytes of incomplete bodies.
+    /// The bytes of bodies that wait.
     body_bytes: usize,
     /// Has to go.
     told: bool,
@@ -166,8 +166,12 @@ impl State {
         }
     }
 
-    /// Tells the one with the most bytes of incomplete bodies to go.
+    /// Tells the one with the most bytes of bodies that wait to go, unless it is enough that others were told.
     fn shed_bodies(&mut self) {
+        let staying = self.open.values().filter(|open| !open.told).map(|open| open.body_bytes);
+        if staying.sum::<usize>() <= MOST_BODY_BYTES {
+            return;
+        }
         if let Some(most) = self.open.values_mut().filter(|open| !open.told).max_by_key(|open| open.body_bytes) {
             self.closed_for_room += 1;
             most.tell();
@@ -252,6 +256,27 @@ impl Connection {
         })
     }
 
+    /// So many bytes of a body wait. Where those of all connections are too many, the one with the most has to go.
+    pub(super) fn hold(&self, bytes: usize) {
+        let mut state = self.all.state();
+        if let Some(open) = state.open.get_mut(&self.id) {
+            open.body_bytes += bytes;
+            state.body_bytes += bytes;
+        }
+        if state.body_bytes > MOST_BODY_BYTES {
+            state.shed_bodies();
+        }
+    }
+
+    /// They do not wait any more.
+    pub(super) fn let_go(&self, bytes: usize) {
+        let mut state = self.all.state();
+        if let Some(open) = state.open.get_mut(&self.id) {
+            open.body_bytes -= bytes;
+            state.body_bytes -= bytes;
+        }
+    }
+
     fn update(&self, change: impl FnOnce(&mut Open)) {
         if let Some(open) = self.all.state().open.get_mut(&self.id) {
             change(open);
@@ -278,33 +303,22 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    /// Bytes of its body came. Where those of all connections are too many, the one with the most has to go.
+    /// The connection that it came by.
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// Bytes of its body came, see [`Connection::hold`].
     pub(super) fn received(&self, bytes: usize) {
         self.body_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let mut state = self.connection.all.state();
-        if let Some(open) = state.open.get_mut(&self.connection.id) {
-            open.body_bytes += bytes;
-            state.body_bytes += bytes;
-        }
-        if state.body_bytes > MOST_BODY_BYTES {
-            state.shed_bodies();
-        }
+        self.connection.hold(bytes);
     }
 
     /// Its body is complete: from here on it is answered.
     pub(super) fn complete(&self) {
         if !self.complete.swap(true, Ordering::Relaxed) {
-            self.release(|open| open.answering += 1);
-        }
-    }
-
-    fn release(&self, change: impl FnOnce(&mut Open)) {
-        let bytes = self.body_bytes.swap(0, Ordering::Relaxed);
-        let mut state = self.connection.all.state();
-        if let Some(open) = state.open.get_mut(&self.connection.id) {
-            open.body_bytes -= bytes;
-            change(open);
-            state.body_bytes -= bytes;
+            self.connection.let_go(self.body_bytes.swap(0, Ordering::Relaxed));
+            self.connection.update(|open| open.answering += 1);
         }
     }
 }
@@ -313,7 +327,8 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let complete = self.complete.load(Ordering::Relaxed);
         let turn = self.connection.all.state().turn();
-        self.release(|open| {
+        self.connection.let_go(self.body_bytes.swap(0, Ordering::Relaxed));
+        self.connection.update(|open| {
             open.requests -= 1;
             open.answering -= usize::from(complete);
             open.used = turn;
@@ -430,6 +445,9 @@ mod tests {
         assert_eq!(all.count().1, 0);
         much.received(1);
         assert_eq!((small.due(false), large.due(false)), (Due::Never, Due::Now));
+        // It takes a moment to go, and nobody else has to meanwhile.
+        little.received(1);
+        assert_eq!((small.due(false), all.count().1), (Due::Never, 1));
         drop((little, much, complete));
         assert_eq!(all.state().body_bytes, 0);
     }

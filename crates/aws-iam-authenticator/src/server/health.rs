@@ -2,16 +2,23 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::Full;
-use k8s_aws_auth::mapping::Snapshot;
+use k8s_aws_auth::mapping::{BackendMode, Finding, Snapshot};
 use std::fmt::Write;
+
+/// The most findings that `/readyz` lists; the log has all of them.
+const MOST_FINDINGS: usize = 1000;
 
 /// Answers `/healthz`, `/livez` and `/readyz`; nothing for any other path.
 ///
 /// `/healthz` says `ok` as the Go program's does, whatever the state, and `/livez` says the same: a process that answers is
 /// alive. `/readyz` is 200 once every backend has told its mappings, and lists what is odd about them: findings alone make
 /// nobody unready, for restarting a server mends no document.
-pub(super) fn answer(method: &Method, path: &str, mappings: &Snapshot) -> Option<Response<Full<Bytes>>> {
+pub(super) fn answer(
+    method: &Method,
+    path: &str,
+    mappings: &Snapshot,
+    broken: &[(BackendMode, Finding)],
+) -> Option<Response<Bytes>> {
     if !matches!(path, "/healthz" | "/livez" | "/readyz") {
         return None;
     }
@@ -20,17 +27,17 @@ pub(super) fn answer(method: &Method, path: &str, mappings: &Snapshot) -> Option
         answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Some(answer);
     }
-    Some(if path == "/readyz" { readyz(mappings) } else { plain(StatusCode::OK, "ok".to_owned()) })
+    Some(if path == "/readyz" { readyz(mappings, broken) } else { plain(StatusCode::OK, "ok".to_owned()) })
 }
 
-pub(super) fn plain(status: StatusCode, body: String) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::from(body));
+pub(super) fn plain(status: StatusCode, body: String) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     answer
 }
 
-fn readyz(mappings: &Snapshot) -> Response<Full<Bytes>> {
+fn readyz(mappings: &Snapshot, broken: &[(BackendMode, Finding)]) -> Response<Bytes> {
     let ready = mappings.not_synced().next().is_none();
     let mut body = if ready { "ok\n" } else { "not ready\n" }.to_owned();
     for backend in mappings.backends() {
@@ -38,9 +45,16 @@ fn readyz(mappings: &Snapshot) -> Response<Full<Bytes>> {
         // Writing to a String does not fail.
         let _ = writeln!(body, "backend {}: {state}", backend.mode());
     }
-    for (mode, finding) in mappings.findings() {
-        let line = finding.span.map(|span| format!(", line {}", span.start.line)).unwrap_or_default();
-        let _ = writeln!(body, "{} {mode}{line}: {}", finding.severity.as_str(), finding.code.as_str());
+    let mut findings = mappings.findings().chain(broken.iter().map(|(mode, finding)| (*mode, finding)));
+    for (mode, finding) in findings.by_ref().take(MOST_FINDINGS) {
+        let line = finding.span.map(|span| format!(", line {}", span.start.line));
+        let object = || finding.object.as_ref().map(|object| format!(", object {object}"));
+        let place = line.or_else(object).unwrap_or_default();
+        let _ = writeln!(body, "{} {mode}{place}: {}", finding.severity.as_str(), finding.code.as_str());
+    }
+    match findings.count() {
+        0 => {}
+        more => drop(writeln!(body, "and {more} more")),
     }
     plain(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body)
 }
@@ -48,14 +62,12 @@ fn readyz(mappings: &Snapshot) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::BodyExt;
     use k8s_aws_auth::mapping::{Backend, BackendMode, Options, ServerConfig};
 
     fn get(path: &str, mappings: &Snapshot) -> (u16, String) {
-        let answer = answer(&Method::GET, path, mappings).unwrap();
+        let answer = answer(&Method::GET, path, mappings, &[]).unwrap();
         let status = answer.status().as_u16();
-        let body = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer.collect());
-        (status, String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap())
+        (status, String::from_utf8(answer.into_body().to_vec()).unwrap())
     }
 
     fn snapshot(backends: Vec<Backend>) -> Snapshot {
@@ -86,9 +98,19 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_findings_has_an_end() {
+        let entries: String =
+            (0..MOST_FINDINGS + 7).map(|n| format!("  - {{rolearn: nonsense{n}, username: a}}\n")).collect();
+        let document = ServerConfig::parse(&format!("server:\n  mapRoles:\n{entries}")).document;
+        let (_, body) = get("/readyz", &snapshot(vec![Backend::synced(BackendMode::MountedFile, document)]));
+        assert_eq!(body.lines().filter(|line| line.starts_with("error MountedFile")).count(), MOST_FINDINGS);
+        assert_eq!(body.lines().last(), Some("and 7 more"));
+    }
+
+    #[test]
     fn probes_only_read() {
-        let refused = answer(&Method::POST, "/readyz", &snapshot(Vec::new())).unwrap();
+        let refused = answer(&Method::POST, "/readyz", &snapshot(Vec::new()), &[]).unwrap();
         assert_eq!((refused.status().as_u16(), refused.headers()["allow"].to_str().unwrap()), (405, "GET, HEAD"));
-        assert!(answer(&Method::GET, "/health", &snapshot(Vec::new())).is_none());
+        assert!(answer(&Method::GET, "/health", &snapshot(Vec::new()), &[]).is_none());
     }
 }

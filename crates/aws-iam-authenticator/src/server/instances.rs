@@ -1,6 +1,7 @@
 //! The private DNS names of EC2 instances, for mappings with `{{EC2PrivateDNSName}}`.
 
 use super::metrics::Metrics;
+use super::region;
 use crate::cli::ServerArgs;
 use crate::config::Configuration;
 use crate::{Failure, Level, Log, transport};
@@ -120,6 +121,11 @@ impl Shared {
     async fn start(&self) -> Result<Instances, LookupFailure> {
         let log = &self.observer.log;
         let sources = Sources::new(transport::for_credentials);
+        // It may be known by the instance's own word, though the credentials are not the instance's.
+        let sources = match region::of_this_server().await {
+            Some(region) => sources.region(region),
+            None => sources,
+        };
         let found = sources.load().await.map_err(|error| {
             log.error("no credentials to ask EC2 with", &[("error", error.to_string().into())]);
             LookupFailure::Unauthorized

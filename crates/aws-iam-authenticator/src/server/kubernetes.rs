@@ -100,7 +100,7 @@ impl Follower {
     async fn run(mut self, mut source: Source) {
         loop {
             match source.next().await {
-                Update::Mappings(document) => self.load(document),
+                Update::Mappings(document) => self.load(document, source.broken_objects()),
                 Update::Recovered => self.log.info("the API server answers again", &[self.backend()]),
                 Update::Failed { error, retry_in } => {
                     if self.mode == BackendMode::EksConfigMap {
@@ -119,16 +119,16 @@ impl Follower {
         }
     }
 
-    fn load(&mut self, document: Document) {
+    fn load(&mut self, document: Document, broken: Vec<Finding>) {
         let objects = objects_of(self.mode).unwrap_or_default();
         // Of ten thousand objects one changes, and what is odd about the others was said.
-        let said =
-            |finding: &Finding| self.reported.iter().any(|f| f.code == finding.code && f.message == finding.message);
-        let new = document.findings().iter().filter(|finding| !said(finding));
-        report(new, objects, &self.log);
-        self.reported = document.findings().to_vec();
+        let same = |a: &Finding, b: &Finding| (a.code, &a.message, &a.object) == (b.code, &b.message, &b.object);
+        let said = |finding: &Finding| self.reported.iter().any(|reported| same(reported, finding));
+        let findings = || document.findings().iter().chain(&broken);
+        report(findings().filter(|finding| !said(finding)), objects, &self.log);
+        self.reported = findings().cloned().collect();
         let rules = u64::try_from(document.rules().count()).unwrap_or(u64::MAX);
-        self.mappings.load(self.mode, document);
+        self.mappings.load(self.mode, document, broken);
         self.synced = true;
         self.log.info("loaded the mappings of the API server", &[self.backend(), ("rules", rules.into())]);
     }

@@ -6,8 +6,10 @@ use super::health;
 use super::mappings::Mappings;
 use super::routes::Routes;
 use super::settings::HealthAddress;
+use super::unsent::unsent;
 use crate::Log;
 use http::{Request, StatusCode};
+use http_body_util::Full;
 use rustls::ServerConfig;
 use std::future::poll_fn;
 use std::io;
@@ -144,9 +146,11 @@ async fn serve_probes(listener: TcpListener, mappings: Arc<Mappings>, log: Arc<L
         let (connection, mappings) = (Arc::new(connections.admit().await), mappings.clone());
         tokio::spawn(async move {
             let answer = move |request: Request<Received>| {
-                let answer = health::answer(request.method(), request.uri().path(), &mappings.snapshot());
+                let (method, path) = (request.method(), request.uri().path());
+                let answer = health::answer(method, path, &mappings.snapshot(), &mappings.broken());
                 let not_found = || health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned());
-                std::future::ready(answer.unwrap_or_else(not_found))
+                let answer = answer.unwrap_or_else(not_found);
+                std::future::ready(answer.map(|body| Full::from(unsent(body, request.body().connection()))))
             };
             connection::serve(stream, false, &connection, answer).await;
         });

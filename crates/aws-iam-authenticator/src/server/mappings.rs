@@ -29,6 +29,8 @@ struct State {
     /// What the configuration file last said, for what a newer version of it garbles.
     config: ServerConfig,
     modes: Vec<BackendMode>,
+    /// What is wrong with objects of the API server that cannot be read.
+    broken: Arc<[(BackendMode, Finding)]>,
 }
 
 impl Mappings {
@@ -42,7 +44,7 @@ impl Mappings {
         let mut engine = Engine::new(configured.clone(), options(&config, sso_role_match));
         engine.load(BackendMode::MountedFile, config.document.clone());
         let current = RwLock::new(engine.snapshot());
-        let state = Mutex::new(State { engine, config, modes: configured.clone() });
+        let state = Mutex::new(State { engine, config, modes: configured.clone(), broken: Arc::default() });
         let chain = watch::Sender::new(configured.clone());
         let dynamic_file = Changes::new("dynamic_file", &metrics);
         let backend_modes = Changes::new("dynamic_backend_mode", &metrics);
@@ -123,17 +125,24 @@ impl Mappings {
         Ok(modes)
     }
 
-    /// Takes over what a backend that is no file says now.
-    pub(super) fn load(&self, mode: BackendMode, document: Document) {
+    /// Takes over what a backend that is no file says now, and what is wrong with objects of it that cannot be read.
+    pub(super) fn load(&self, mode: BackendMode, document: Document, broken: Vec<Finding>) {
         let mut state = self.state();
         state.engine.load(mode, document);
+        state.replace_broken(mode, broken);
         self.publish(&state);
+    }
+
+    /// What is wrong with objects of the API server that cannot be read.
+    pub(super) fn broken(&self) -> Arc<[(BackendMode, Finding)]> {
+        self.state().broken.clone()
     }
 
     /// The backend counts as not read.
     pub(super) fn forget(&self, mode: BackendMode) {
         let mut state = self.state();
         state.engine.forget(mode);
+        state.replace_broken(mode, Vec::new());
         self.publish(&state);
     }
 
@@ -148,10 +157,18 @@ impl Mappings {
 
     fn publish(&self, state: &State) {
         let snapshot = state.engine.snapshot();
-        self.metrics.set_mapping_findings(snapshot.findings().count() + state.config.findings.len());
+        let others = state.config.findings.len() + state.broken.len();
+        self.metrics.set_mapping_findings(snapshot.findings().count() + others);
         let dynamic = state.modes.contains(&BackendMode::DynamicFile);
         self.metrics.set_dynamic_file(dynamic && state.modes.len() > 1, dynamic && state.modes.len() == 1);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+}
+
+impl State {
+    fn replace_broken(&mut self, mode: BackendMode, broken: Vec<Finding>) {
+        let others = self.broken.iter().filter(|(of, _)| *of != mode).cloned();
+        self.broken = others.chain(broken.into_iter().map(|finding| (mode, finding))).collect();
     }
 }
 
@@ -169,13 +186,13 @@ pub(super) fn report<'a>(findings: impl Iterator<Item = &'a Finding>, path: &str
             Severity::Warning => Level::Warning,
             _ => Level::Error,
         };
-        let at = finding.span.map(|span| span.start).unwrap_or_default();
-        let fields = [
-            ("code", finding.code.as_str().into()),
-            ("column", u64::from(at.column).into()),
-            ("file", path.into()),
-            ("line", u64::from(at.line).into()),
-        ];
+        let mut fields = vec![("code", finding.code.as_str().into())];
+        if let Some(span) = finding.span {
+            fields.push(("column", u64::from(span.start.column).into()));
+            fields.push(("line", u64::from(span.start.line).into()));
+        }
+        fields.push(("file", path.into()));
+        fields.extend(finding.object.as_deref().map(|object| ("object", object.into())));
         log.write(level, &finding.message, &fields);
     }
     errors

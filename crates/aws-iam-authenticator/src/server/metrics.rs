@@ -104,7 +104,7 @@ impl Metrics {
             metrics.sts_connection_failures.clone(),
         );
         registry.register("sts_responses", "Answers of STS by HTTP status", metrics.sts_responses.clone());
-        registry.register("sts_throttling", "Calls that STS throttled", metrics.sts_throttling.clone());
+        registry.register("sts_throttling", "Answers of STS that throttle", metrics.sts_throttling.clone());
         registry.register("decisions", "Logins by the reason code of their decision", metrics.decisions.clone());
         registry.register(
             "identities_remembered",

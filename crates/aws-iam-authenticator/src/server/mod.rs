@@ -18,10 +18,12 @@ mod listener;
 mod mappings;
 mod metrics;
 mod protection;
+mod region;
 mod reload;
 mod routes;
 mod settings;
 mod tls;
+mod unsent;
 mod validity;
 mod watch;
 
@@ -52,13 +54,14 @@ use tokio::net::TcpListener;
 /// The most callers that are remembered at a time, about 1 KiB each.
 const MAX_IDENTITIES: usize = 4096;
 
-pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Arc<Log>) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &ServerArgs, mut configuration: Configuration, log: Arc<Log>) -> Result<(), Failure> {
     transport::choose_cryptography();
     configuration.warnings.iter().for_each(|warning| log.warning(warning, &[]));
-    let settings = Arc::new(Settings::gather(arguments, configuration)?);
+    let settings = Arc::new(Settings::gather(arguments, &configuration)?);
     settings.warnings.iter().for_each(|warning| log.warning(warning, &[]));
     let metrics = Arc::new(Metrics::new());
-    let file = configuration.file.as_ref();
+    let read = configuration.file.take();
+    let file = read.as_ref();
     let config = file.map_or_else(|| ServerConfig::parse(""), |file| ServerConfig::from_tree(&file.tree));
     let config_file = file.map(|file| (file.path.clone(), reload::hash(&[Some(file.text.clone().into_bytes())])));
     let shown = file.map(|file| file.path.display().to_string()).unwrap_or_default();
@@ -74,6 +77,8 @@ pub(crate) fn run(arguments: &ServerArgs, configuration: &Configuration, log: Ar
         return check(&settings, &mappings, (ignored, &metrics), &log);
     }
     announce::announce(&mappings, &settings.scrubbed_accounts, &log);
+    // It is several times as large as the mappings out of it, and the server lives long.
+    drop(read);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
         .max_blocking_threads(MOST_LOOKUPS)
@@ -119,7 +124,7 @@ async fn serve(
         kubeconfig::write(&settings, address.port(), &identity, &log)?;
     }
 
-    let transport = transport::ToSts::new(settings.sts.home.clone())?;
+    let transport = transport::ToSts::new(&settings.sts)?;
     let usual_host = transport.usual_host();
     let authenticator =
         Authenticator::new(Verifier::new(policy)).with_scrubbed_accounts(settings.scrubbed_accounts.clone());
@@ -138,7 +143,6 @@ async fn serve(
     let paths = settings.clusters.iter().map(clusters::decoded_path).collect();
     let health = listener::spawn_health(settings.health_address, &mappings, &log).await;
     let reload = Reload::new(config_file, &settings, &mappings, &certificate, &log);
-    let reload = tokio::spawn(reload.run());
     let kubernetes = Kubernetes::new(&settings, &mappings, &metrics, &log);
     let kubernetes = tokio::spawn(kubernetes.run(mappings.chain()));
     let connections = Connections::new(settings.max_connections);
@@ -150,8 +154,12 @@ async fn serve(
         let path = clusters::url_path(position, cluster);
         log.info("listening", &[("address", address.to_string().into()), ("path", path.into())]);
     }
-    listener::serve(listener, certificate.config(), routes, &connections, stop, &log).await;
-    reload.abort();
+    let serving = listener::serve(listener, certificate.config(), routes, &connections, stop, &log);
+    // The files are read on this thread, as they were at the start: each thread keeps the memory that it freed to itself, and large
+    // files read by one thread after the other would take it for each.
+    let here = tokio::task::LocalSet::new();
+    here.spawn_local(reload.run());
+    here.run_until(serving).await;
     kubernetes.abort();
     if let Some(health) = health {
         health.abort();

@@ -7,6 +7,7 @@ use super::connections::Connections;
 use super::health;
 use super::mappings::Mappings;
 use super::metrics::Metrics;
+use super::unsent::unsent;
 use crate::Log;
 use crate::transport::ToSts;
 use bytes::Bytes;
@@ -41,7 +42,7 @@ impl Routes {
             Ok(answer) => answer,
             Err(_) => {
                 access_log::write_late(&self.log, &context);
-                health::plain(StatusCode::REQUEST_TIMEOUT, "the request took too long\n".to_owned())
+                health::plain(StatusCode::REQUEST_TIMEOUT, "the request took too long\n".to_owned()).map(Full::from)
             }
         }
     }
@@ -53,16 +54,17 @@ impl Routes {
             access_log::write(&self.log, context, &answer);
             return answer;
         }
-        match path {
+        let answer = match path {
             "/metrics" if *method == Method::GET => self.metrics(&request),
             "/metrics" => {
                 let mut answer = health::plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n".to_owned());
                 answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
                 answer
             }
-            _ => health::answer(method, path, &self.mappings.snapshot())
+            _ => health::answer(method, path, &self.mappings.snapshot(), &self.mappings.broken())
                 .unwrap_or_else(|| health::plain(StatusCode::NOT_FOUND, "not found\n".to_owned())),
-        }
+        };
+        answer.map(|body| Full::from(unsent(body, request.body().connection())))
     }
 
     /// The webhook of a path, found by equality: no id is ever tried after another.
@@ -75,10 +77,10 @@ impl Routes {
         self.webhooks.get(at)
     }
 
-    fn metrics(&self, request: &Request<Received>) -> Response<Full<Bytes>> {
+    fn metrics(&self, request: &Request<Received>) -> Response<Bytes> {
         self.metrics.set_connections(self.connections.count());
         let (content_type, text) = self.metrics.render(request.headers());
-        let mut answer = Response::new(Full::from(text));
+        let mut answer = Response::new(Bytes::from(text));
         answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         answer
     }

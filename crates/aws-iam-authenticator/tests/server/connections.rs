@@ -7,6 +7,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ProtocolVersion, SupportedProtocolVersion};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
 const MAPPINGS: &str = "mapUsers:\n- userarn: arn:aws:iam::111122223333:user/alice\n  username: alice";
 
@@ -193,12 +194,16 @@ fn what_takes_its_time_is_cut_off_and_told_where_it_can_be() {
     assert!(is_open(&mut unused), "who only keeps a connection may do so for longer");
 }
 
+const DATA: u8 = 0;
 const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+const END_STREAM: u8 = 1;
 
 struct Frame {
     kind: u8,
+    flags: u8,
     payload: Vec<u8>,
 }
 
@@ -217,7 +222,7 @@ fn frame(stream: &mut impl Read) -> Option<Frame> {
     stream.read_exact(&mut head).ok()?;
     let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, head[0], head[1], head[2]])).unwrap()];
     stream.read_exact(&mut payload).ok()?;
-    Some(Frame { kind: head[3], payload })
+    Some(Frame { kind: head[3], flags: head[4], payload })
 }
 
 /// `GET https:///`, in the static table of HPACK.
@@ -275,6 +280,60 @@ fn floods_of_http2_frames_end_their_connection_and_no_other() {
         log_in(&server, case);
     }
     assert_eq!(counted(&server, "connections"), 1, "theirs are closed");
+}
+
+/// `GET` of a path, as the headers of a stream.
+fn get(stream: u32, path: &str) -> Vec<u8> {
+    let length = u8::try_from(path.len()).unwrap();
+    framed(1, 5, stream, &[&[0x82, 0x87, 0x04, length], path.as_bytes()].concat())
+}
+
+#[test]
+fn answers_that_nobody_reads_end_their_connection_and_no_other() {
+    // Something that `/readyz` has a lot to say about.
+    let entries: String = (0..1000).map(|n| format!("- {{userarn: nonsense{n}, username: a}}\n")).collect();
+    let fake = FakeAws::start().unwrap();
+    let server = Program::new().configured(&format!("{MAPPINGS}\n{entries}")).start(&fake);
+    for path in ["/readyz", "/metrics"] {
+        let length = server.http.ask(Method::GET, path).body.len();
+        let closed = counted(&server, "connections_closed_for_room_total");
+        // INITIAL_WINDOW_SIZE is 0: nothing may be sent of a body.
+        let no_window = framed(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+        // A MiB may wait: sixteen connections with a hundred KiB each are too many.
+        let streams = u32::try_from(100 * 1024 / length + 1).unwrap();
+        let asked: Vec<u8> = (0..streams).flat_map(|n| get(2 * n + 1, path)).collect();
+        let mut unread = Vec::new();
+        let began = Instant::now();
+        while counted(&server, "connections_closed_for_room_total") == closed {
+            if unread.len() < 16 {
+                unread.push(open_http2(&server.http, &server, &[&no_window[..], &asked].concat()));
+            }
+            assert!(began.elapsed() < PATIENCE, "{path}: {} connections of {streams} streams", unread.len());
+        }
+        log_in(&server, path);
+    }
+    // Who reads may ask as often as they like.
+    let closed = counted(&server, "connections_closed_for_room_total");
+    let mut reader = open_http2(&server.http, &server, b"");
+    let mut read = 0;
+    for n in (1..).step_by(2) {
+        reader.write_all(&get(n, "/readyz")).unwrap();
+        loop {
+            let frame = frame(&mut reader).unwrap();
+            if frame.kind == DATA && !frame.payload.is_empty() {
+                read += frame.payload.len();
+                let more = u32::try_from(frame.payload.len()).unwrap().to_be_bytes();
+                reader.write_all(&framed(WINDOW_UPDATE, 0, 0, &more)).unwrap();
+            }
+            if frame.kind == DATA && frame.flags & END_STREAM != 0 {
+                break;
+            }
+        }
+        if read > 2 << 20 {
+            break;
+        }
+    }
+    assert_eq!(counted(&server, "connections_closed_for_room_total"), closed);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Everything that can go wrong between the server and STS: each is answered as "ask again", asked once, and over with the
 //! fault.
 
-use crate::support::{HOST, Program, Reviewed, Server};
+use crate::support::{HOST, Program, Reviewed, Server, can_mount};
 use http::Response;
 use k8s_aws_fake::{Credential, FakeAws, Fault, Identity};
 use serde_json::json;
@@ -93,6 +93,13 @@ fn a_fault_of_the_service_is_an_error_asked_once_and_over_with_the_fault() {
         ("numbers for texts", page(200, "application/json", json!({"GetCallerIdentityResponse": {"GetCallerIdentityResult": {"Arn": arn, "Account": 111_122_223_333_u64, "UserId": "AROA:x"}}}).to_string()), "sts_answer_malformed"),
         ("null for texts", page(200, "application/json", json!({"GetCallerIdentityResponse": {"GetCallerIdentityResult": {"Arn": null, "Account": null, "UserId": null}}}).to_string()), "sts_answer_malformed"),
         ("other letter case", page(200, "application/json", json!({"getCallerIdentityResponse": {"getCallerIdentityResult": {"arn": arn}}}).to_string()), "sts_answer_malformed"),
+        ("XML in a JSON text", page(200, "application/json", json!("<GetCallerIdentityResponse/>").to_string()), "sts_answer_malformed"),
+        ("a field that is missing", page(200, "application/json", json!({"GetCallerIdentityResponse": {"GetCallerIdentityResult": {"Arn": arn, "Account": "111122223333"}}}).to_string()), "sts_answer_malformed"),
+        ("a region in the ARN", result("arn:aws:sts:eu-central-1:111122223333:assumed-role/developer/x", "111122223333", "AROAEXAMPLEEXAMPLE000:x"), "sts_identity_malformed"),
+        ("an account of 11 digits", result("arn:aws:iam::11112222333:user/x", "11112222333", "AIDAEXAMPLEEXAMPLE000"), "sts_identity_malformed"),
+        ("an empty session", result("arn:aws:sts::111122223333:assumed-role/developer/", "111122223333", "AROAEXAMPLEEXAMPLE000:"), "sts_identity_malformed"),
+        ("root with more", result("arn:aws:iam::111122223333:root/x", "111122223333", "111122223333"), "sts_identity_malformed"),
+        ("another resource", result("arn:aws:iam::111122223333:group/x", "111122223333", "AIDAEXAMPLEEXAMPLE000"), "sts_identity_malformed"),
         ("another account than the ARN's", result(arn, "999988887777", "AROAEXAMPLEEXAMPLE000:x"), "sts_identity_malformed"),
         ("another session than the ARN's", result(arn, "111122223333", "AROAEXAMPLEEXAMPLE000:y"), "sts_identity_malformed"),
         ("a plain role", result("arn:aws:iam::111122223333:role/developer", "111122223333", "AROAEXAMPLEEXAMPLE000"), "sts_identity_malformed"),
@@ -244,5 +251,23 @@ fn a_proxy_that_is_not_there_is_an_error() {
         .variable("https_proxy", &format!("http://{gone}"))
         .start(&fake);
     log_in(&server, &stranger(&fake, 0)).assert_error("sts_unreachable", "no proxy");
+    assert_eq!(fake.counts().connections, 0);
+}
+
+#[test]
+fn a_name_that_cannot_be_resolved_is_an_error() {
+    let names = "/etc/nsswitch.conf";
+    if !std::path::Path::new(names).exists() || !can_mount() {
+        println!("skipped: a machine without names takes glibc, and a mount namespace, which takes root");
+        return;
+    }
+    let fake = FakeAws::start().unwrap();
+    let program = Program::new().configured(MAPPINGS).variable("HTTPS_PROXY", "").variable("https_proxy", "");
+    let here = program.directory().join("nsswitch.conf");
+    // No server is asked for a name.
+    std::fs::write(&here, "hosts: files\n").unwrap();
+    let server = program.file_instead(names, &here).start(&fake);
+    let reviewed = log_in(&server, &stranger(&fake, 0));
+    reviewed.assert_error("sts_unreachable", "no name");
     assert_eq!(fake.counts().connections, 0);
 }

@@ -153,6 +153,65 @@ fn a_hiccup_of_ec2_is_ridden_out_and_a_lasting_fault_is_no_denial() {
     server.review(&server.token(&node(&fake, 2), HOST)).assert_granted("at last");
 }
 
+/// An answer of EC2 with this in the list of reservations, as the sample's node is asked about.
+fn described_as(prolog: &str, namespace: &str, instances: &str) -> Fault {
+    let body = format!(
+        "{prolog}<DescribeInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/{namespace}\"><requestId>r</requestId>\
+         <reservationSet><item><ownerId>{}</ownerId><instancesSet>{instances}</instancesSet></item></reservationSet>\
+         </DescribeInstancesResponse>",
+        samples::ACCOUNT
+    );
+    let answer = http::Response::builder().header("content-type", "text/xml;charset=UTF-8").body(body);
+    Fault::respond(answer.unwrap()).on_action(ACTION)
+}
+
+#[test]
+fn what_ec2_says_beside_the_point_names_nobody_and_what_is_no_answer_is_an_error() {
+    let fake = FakeAws::start().unwrap();
+    let server = start(&fake, &own(&fake), |program| program.configured("ec2DescribeInstancesQps: 0"));
+    let (xml, version) = ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "2016-11-15/");
+    let item = |name: &str| format!("<item><instanceId>ID</instanceId><privateDnsName>{name}</privateDnsName></item>");
+    let good = item("ip-1.internal");
+    let bomb = "<!DOCTYPE a [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;\">]>";
+    let external = "<!DOCTYPE a [<!ENTITY f SYSTEM \"file:///etc/passwd\">]>";
+    let deep = format!("<item>{}{}</item>", "<a>".repeat(10_000), "</a>".repeat(10_000));
+    let failed = "instance_lookup_failed";
+    for (number, (case, prolog, namespace, instances, wanted)) in [
+        ("as it should be", xml, version, good.clone(), "granted"),
+        ("unknown elements", xml, version, good.replace("<inst", "<new><item>x</item></new><inst"), "granted"),
+        ("an entity bomb", bomb, version, item("&c;"), failed),
+        ("an external entity", external, version, item("&f;"), failed),
+        ("an entity of nobody's", xml, version, item("&nbsp;"), failed),
+        ("deep nesting", xml, version, deep, failed),
+        ("another namespace", xml, "1999-01-01/x", good.clone(), failed),
+        ("JSON", "{}", version, good.clone(), failed),
+        ("what is cut off", xml, version, "<item><instanceId>".to_owned(), failed),
+        ("two names", xml, version, format!("{good}{}", item("ip-2.internal")), failed),
+        ("a line break in the name", xml, version, item("ip-1&#10;x"), failed),
+        ("nobody", xml, version, String::new(), "instance_unknown"),
+        ("somebody else", xml, version, good.replace("ID", "i-0fffffff"), "instance_unknown"),
+        ("an empty name", xml, version, item(""), "dns_name_empty"),
+        ("no name", xml, version, "<item><instanceId>ID</instanceId></item>".to_owned(), "dns_name_empty"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let node = node(&fake, 100 + number);
+        let injected =
+            fake.inject(described_as(prolog, namespace, &instances.replace("ID", &format!("i-{:08x}", 100 + number))));
+        let reviewed = server.review(&server.token(&node, HOST));
+        assert!(injected.hits() > 0, "{case}");
+        match wanted {
+            "granted" => reviewed.assert_granted(case),
+            reason => reviewed.assert_error(reason, case),
+        }
+        injected.clear();
+    }
+    let huge = fake.inject(Fault::huge_body(64 << 20).on_action(ACTION));
+    server.review(&server.token(&node(&fake, 200), HOST)).assert_error(failed, "64 MiB");
+    huge.clear();
+}
+
 #[test]
 fn a_storm_of_nodes_is_few_calls_within_the_limit() {
     let fake = FakeAws::start().unwrap();
@@ -212,6 +271,36 @@ fn without_credentials_or_a_mapping_that_asks_nobody_is_asked() {
     reviewed.assert_error("instance_lookup_unauthorized", "no credentials");
     assert_eq!(reviewed.line("no credentials to ask EC2 with").level(), "error");
     assert_eq!((described(&fake), counted(&server).as_str()), (0, "0"));
+}
+
+#[test]
+fn the_region_is_that_of_variables_then_of_the_profile_then_of_the_instance_whatever_the_credentials() {
+    let fake = FakeAws::start().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let profile = directory.path().join("config");
+    std::fs::write(&profile, "[default]\nregion = eu-west-2\n").unwrap();
+    let profile = profile.to_str().unwrap();
+    let disabled = ("AWS_EC2_METADATA_DISABLED", "true");
+    for (variables, host, asked) in [
+        (&[][..], "ec2.eu-west-1.amazonaws.com", true),
+        (&[("AWS_REGION", "eu-central-1"), ("AWS_CONFIG_FILE", profile)], "ec2.eu-central-1.amazonaws.com", false),
+        (&[("AWS_DEFAULT_REGION", "eu-north-1")], "ec2.eu-north-1.amazonaws.com", false),
+        (&[("AWS_CONFIG_FILE", profile)], "ec2.eu-west-2.amazonaws.com", false),
+        (&[disabled], "ec2.us-east-1.amazonaws.com", false),
+    ] {
+        let own = own(&fake);
+        let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let variables = fake.instance_env().into_iter().chain(own.env()).chain(variables);
+        let program = Program::new().configured(MAPPINGS);
+        let server = variables.fold(program, |program, (name, value)| program.variable(name, &value)).start(&fake);
+        server.know(&own);
+        fake.take_calls();
+        let reviewed = server.review(&server.token(&samples::instance_profile().credential, HOST));
+        assert_eq!(reviewed.line("names of instances are looked up").text("host"), host);
+        let calls = fake.take_calls();
+        assert_eq!(calls.iter().any(|call| call.action == Some("InstanceRegion")), asked, "{host}");
+        assert!(calls.iter().any(|call| call.action == Some(ACTION) && call.host == host), "{host}");
+    }
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! The backends that an API server holds, with a fake API server behind the real program.
 
-use crate::support::{HOST, Line, Program, Server};
+use crate::support::{HOST, Line, Program, Server, can_mount};
 use http::Method;
 use k8s_aws_fake::{FakeAws, samples};
 use kubernetes_fake::{FakeKubernetes, Fault, aws_auth, identity_mapping};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
@@ -253,6 +257,46 @@ fn a_broken_entry_costs_itself_and_a_broken_config_map_leaves_the_break_glass_ru
 }
 
 #[test]
+fn a_broken_object_costs_itself_and_log_and_readyz_say_which_and_why() {
+    let setting = Setting::new();
+    setting.object("alice");
+    let mut broken = identity_mapping("of-a-wrong-type", "", "x", &[]);
+    broken["spec"]["arn"] = json!([ALICE]);
+    setting.kubernetes.apply(broken.clone());
+    setting.kubernetes.apply(identity_mapping("of-nobody", "nonsense", "x", &[]));
+    let server = setting.start("CRD");
+    loaded(&server, "CRD", 1);
+    alice_is(&server, "alice");
+    let seen = server.seen();
+    let line = seen.iter().find(|line| line.is(line.message(), "object", "of-a-wrong-type")).unwrap();
+    assert_eq!(line.message(), "`spec.arn` is a list, and must be a text; the object is ignored");
+    assert_eq!((line.level(), line.text("code"), line.text("file")), ("error", "wrong-shape", "iamidentitymappings"));
+    assert!(!line.fields.contains_key("line"), "{line:?}");
+    assert!(seen.iter().any(|line| line.is(line.message(), "object", "of-nobody")), "{seen:#?}");
+    let (status, body) = readyz(&server);
+    let findings: Vec<&str> = body.lines().filter(|line| line.starts_with("error ")).collect();
+    let wanted = ["error CRD, object of-nobody: arn-malformed", "error CRD, object of-a-wrong-type: wrong-shape"];
+    assert_eq!((status, &findings[..]), (200, &wanted[..]));
+    let findings = |server: &Server| {
+        let metrics = server.http.ask(Method::GET, "/metrics");
+        metrics
+            .text()
+            .lines()
+            .find(|line| line.starts_with("aws_iam_authenticator_mapping_findings "))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(findings(&server).ends_with(" 2"), "{}", findings(&server));
+    // What was said once is not said again, and what is mended is not said any more.
+    broken["spec"]["arn"] = json!("arn:aws:iam::111122223333:user/mended");
+    setting.kubernetes.apply(broken);
+    loaded(&server, "CRD", 2);
+    let count = |object: &str| server.seen().iter().filter(|line| line.is(line.message(), "object", object)).count();
+    assert_eq!((count("of-a-wrong-type"), count("of-nobody")), (1, 1));
+    assert!(findings(&server).ends_with(" 1") && !readyz(&server).1.contains("wrong-shape"));
+}
+
+#[test]
 fn failures_are_counted_and_the_token_of_the_kubeconfig_is_read_again() {
     let setting = Setting::new();
     let token = setting.file("token");
@@ -309,4 +353,131 @@ fn the_configuration_file_names_kubeconfig_and_master_too() {
     let server = server.start(&setting.aws);
     loaded(&server, "EKSConfigMap", 1);
     alice_is(&server, "alice");
+}
+
+/// The files that kubelet mounts, with this token: names are links into a folder that a link of another name leads to, which is
+/// swapped when something changes.
+fn mount(account: &Path, kubernetes: &FakeKubernetes, token: &str) {
+    let data = account.join(format!("..{token}"));
+    fs::create_dir(&data).unwrap();
+    let files = [("token", token), ("ca.crt", kubernetes.ca_pem().unwrap()), ("namespace", "kube-system")];
+    for (name, text) in files {
+        fs::write(data.join(name), text).unwrap();
+        if !account.join(name).is_symlink() {
+            symlink(Path::new("..data").join(name), account.join(name)).unwrap();
+        }
+    }
+    symlink(data.file_name().unwrap(), account.join("..draft")).unwrap();
+    fs::rename(account.join("..draft"), account.join("..data")).unwrap();
+}
+
+#[test]
+fn in_a_pod_the_service_account_counts_and_its_token_is_read_again() {
+    if !can_mount() {
+        println!("skipped: the service account of a pod takes a mount namespace, which takes root");
+        return;
+    }
+    let setting = Setting::new();
+    setting.config_map("first");
+    let account = setting.file("account");
+    fs::create_dir(&account).unwrap();
+    let (host, port) = setting.kubernetes.url().strip_prefix("https://").unwrap().split_once(':').map(own).unwrap();
+    let program = || {
+        Program::new()
+            .argument("--backend-mode=EKSConfigMap")
+            .service_account(&account)
+            .variable("KUBERNETES_SERVICE_HOST", &host)
+            .variable("KUBERNETES_SERVICE_PORT", &port)
+            // Neither a kubeconfig of the environment nor one of a home folder is a server's.
+            .variable("KUBECONFIG", "/nowhere")
+            .variable("HOME", "/nowhere")
+    };
+    let error = program().refuses_to_start(Some(&setting.aws));
+    assert!(error.contains("backend mode EKSConfigMap: ") && error.contains("service account"), "{error}");
+    mount(&account, &setting.kubernetes, "bearer-of-the-server");
+    let server = program().start(&setting.aws);
+    ["bearer-of-the-server", "another-bearer"].into_iter().for_each(|token| server.keep_secret(token));
+    loaded(&server, "EKSConfigMap", 1);
+    alice_is(&server, "first");
+    // A token is for an hour or so, and is replaced before.
+    mount(&account, &setting.kubernetes, "another-bearer");
+    setting.kubernetes.set_tokens(&["another-bearer"]);
+    setting.kubernetes.end_watches();
+    setting.config_map("second");
+    loaded(&server, "EKSConfigMap", 2);
+    alice_is(&server, "second");
+    drop(server);
+    // An API server with another CA is not told the token.
+    let impostor = FakeKubernetes::builder().tls().start();
+    let (_, port) = impostor.url().strip_prefix("https://").unwrap().split_once(':').map(own).unwrap();
+    let server = program().variable("KUBERNETES_SERVICE_PORT", &port).start(&setting.aws);
+    told(&server, "the API server cannot be asked; its mappings are not known yet", "EKSConfigMap");
+    assert_eq!(server.seen().last().unwrap().text("reason"), "api_server_unreachable");
+    assert!(impostor.requests().is_empty());
+}
+
+/// A proxy for HTTPS, whose tunnels all lead here; and where they were to lead.
+fn proxy_to(server: &str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (url, server) = (format!("http://{}", listener.local_addr().unwrap()), server.to_owned());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(client.try_clone().unwrap()).lines().map_while(Result::ok);
+            seen.lock().unwrap().push(lines.next().unwrap_or_default());
+            lines.find(String::is_empty);
+            let server = TcpStream::connect(&server).unwrap();
+            (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+            }
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+fn a_proxy_of_the_environment_counts_for_an_api_server_elsewhere_and_one_of_the_kubeconfig_always() {
+    let setting = Setting::new();
+    setting.config_map("alice");
+    let address = setting.kubernetes.url().strip_prefix("https://").unwrap().to_owned();
+    let port = address.rsplit_once(':').unwrap().1;
+    let (proxy, asked) = proxy_to(&address);
+    // This machine under a name that is none of loopback's.
+    let elsewhere = format!("https://0.0.0.0:{port}");
+    for (case, server, proxy_url, no_proxy, proxied) in [
+        ("elsewhere", &elsewhere, None, "", true),
+        ("elsewhere, and not in NO_PROXY", &elsewhere, None, "10.0.0.0/8,.example", true),
+        ("elsewhere, in NO_PROXY", &elsewhere, None, "example,0.0.0.0", false),
+        ("elsewhere, in a network of NO_PROXY", &elsewhere, None, "0.0.0.0/8", false),
+        ("loopback", &setting.kubernetes.url(), None, "", false),
+        ("loopback by the kubeconfig", &setting.kubernetes.url(), Some(&proxy), "127.0.0.1", true),
+    ] {
+        let mut kubeconfig: Value = serde_json::from_str(&setting.kubernetes.kubeconfig()).unwrap();
+        let cluster = &mut kubeconfig["clusters"][0]["cluster"];
+        cluster["server"] = json!(server);
+        cluster["tls-server-name"] = json!("localhost");
+        cluster["proxy-url"] = json!(proxy_url);
+        fs::write(setting.file("kubeconfig"), kubeconfig.to_string()).unwrap();
+        let variables =
+            [("HTTPS_PROXY", &*proxy), ("https_proxy", &proxy), ("NO_PROXY", no_proxy), ("no_proxy", no_proxy)];
+        let program = setting.program("EKSConfigMap");
+        let program = variables.iter().fold(program, |program, (name, value)| program.variable(name, value));
+        let server = program.start(&setting.aws);
+        loaded(&server, "EKSConfigMap", 1);
+        let asked = std::mem::take(&mut *asked.lock().unwrap());
+        assert_eq!(!asked.is_empty(), proxied, "{case}: {asked:?}");
+        assert!(asked.iter().all(|line| line.ends_with(&format!(":{port} HTTP/1.1"))), "{case}: {asked:?}");
+    }
+    let program = setting.program("EKSConfigMap").variable("NO_PROXY", "a,,b").variable("no_proxy", "a,,b");
+    let error = program.refuses_to_start(Some(&setting.aws));
+    assert!(error.contains("NO_PROXY"), "{error}");
+}
+
+fn own((host, port): (&str, &str)) -> (String, String) {
+    (host.to_owned(), port.to_owned())
 }

@@ -18,6 +18,7 @@ mod files;
 mod instances;
 mod interruptions;
 mod kubernetes;
+mod mappings;
 mod metrics;
 mod principals;
 mod protection;

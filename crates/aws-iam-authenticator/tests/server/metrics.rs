@@ -73,6 +73,32 @@ fn what_happens_is_counted_under_the_go_programs_names() {
     }
 }
 
+#[test]
+fn each_answer_of_sts_is_counted_also_where_the_call_is_made_again() {
+    let fake = FakeAws::start().unwrap();
+    let server = Program::new().configured(MAPPINGS).start(&fake);
+    let alice = samples::user().credential;
+    let log_in = || server.review(&server.token(&alice, HOST));
+    for fault in [Fault::throttling(), Fault::too_many_requests(), Fault::server_error(503)] {
+        let injected = fake.inject(fault.times(1));
+        log_in().assert_granted("the second time");
+        assert_eq!(injected.hits(), 1);
+    }
+    let injected = fake.inject(Fault::throttling());
+    log_in().assert_error("sts_throttled", "to the last");
+    assert_eq!(injected.hits(), 3);
+
+    let counted = samples_of(&server);
+    let count = |name: &str, labels: &str| {
+        let labels = format!("{labels}StsRegion=\"eu-central-1\"");
+        counted.get(&format!("aws_iam_authenticator_{name}{{{labels}}}")).copied().unwrap_or_default()
+    };
+    let answers = |status: u16| count("sts_responses_total", &format!("ResponseCode=\"{status}\","));
+    assert_eq!([200, 400, 429, 503].map(answers), [3.0, 4.0, 1.0, 1.0], "{counted:#?}");
+    assert_eq!((count("sts_throttling_total", ""), count("sts_retries_total", "")), (5.0, 5.0), "{counted:#?}");
+    assert_eq!(counted[&latency("sts_throttling")], 1.0, "one login came to nothing");
+}
+
 /// The families of the Go program (v0.7.18): name, type, labels.
 const GO: [(&str, &str, &[&str]); 10] = [
     ("authenticate_latency_seconds", "histogram", &["result"]),

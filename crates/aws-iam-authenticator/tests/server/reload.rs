@@ -213,6 +213,67 @@ fn the_dynamic_file_is_loaded_reloaded_and_emptied_by_its_deletion() {
     }
 }
 
+/// Makes a version of a folder as kubelet does for mounted ConfigMaps and Secrets, and swaps the link that leads to it.
+fn swap(folder: &Path, version: &str, files: &[(&str, &[u8])]) {
+    fs::create_dir(folder.join(version)).unwrap();
+    for (name, content) in files {
+        fs::write(folder.join(version).join(name), content).unwrap();
+        if !folder.join(name).is_symlink() {
+            symlink(Path::new("..data").join(name), folder.join(name)).unwrap();
+        }
+    }
+    symlink(version, folder.join("..data_tmp")).unwrap();
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
+}
+
+#[test]
+fn the_dynamic_file_changes_by_swapped_links_by_rename_and_by_coming_back() {
+    let (fake, (directory, file)) = (FakeAws::start().unwrap(), directory());
+    swap(directory.path(), "..1", &[("config.yaml", dynamic("first").as_bytes())]);
+    let program = Program::new()
+        .argument("--backend-mode=DynamicFile")
+        .configured(&format!("dynamicfilepath: {}", file.display()));
+    let server = program.start(&fake);
+    alice_is(&server, "first");
+    swap(directory.path(), "..2", &[("config.yaml", dynamic("second").as_bytes())]);
+    server.lines_until(message("loaded the dynamic file"));
+    alice_is(&server, "second");
+    fs::remove_file(&file).unwrap();
+    server.lines_until(message("the dynamic file was deleted"));
+    alice_is_nobody(&server);
+    let draft = directory.path().join("draft");
+    for username in ["third", "fourth"] {
+        fs::write(&draft, dynamic(username)).unwrap();
+        fs::rename(&draft, &file).unwrap();
+        server.lines_until(message("loaded the dynamic file"));
+        alice_is(&server, username);
+    }
+}
+
+#[test]
+fn a_certificate_of_a_mounted_secret_is_replaced_by_swapping_a_symbolic_link() {
+    let (fake, (_directory, file)) = (FakeAws::start().unwrap(), directory());
+    fs::write(&file, config("alice")).unwrap();
+    let pairs = [(); 2].map(|()| {
+        let made = Program::new();
+        drop(made.start(&fake));
+        let read = |name: &str| fs::read(made.state().join(name)).unwrap();
+        (read("cert.pem"), read("key.pem"), fs::read(made.kubeconfig()).unwrap())
+    });
+    let program = Program::new().argument("--config").argument(file.to_str().unwrap());
+    fs::create_dir(program.state()).unwrap();
+    let [(certificate, key, _), (next, next_key, kubeconfig)] = &pairs;
+    swap(&program.state(), "..1", &[("cert.pem", certificate), ("key.pem", key)]);
+    let server = program.start(&fake);
+    alice_is(&server, "alice");
+    fs::write(program.kubeconfig(), kubeconfig).unwrap();
+    swap(&program.state(), "..2", &[("cert.pem", next), ("key.pem", next_key)]);
+    server.lines_until(message("reloaded the certificate"));
+    let client = Http::new(next, &format!("https://localhost:{}/authenticate", server.address.port()));
+    assert_eq!(client.ask(http::Method::GET, "/readyz").status, 200);
+    alice_is(&server, "alice");
+}
+
 #[test]
 fn the_chain_of_backends_is_switched_while_the_server_runs() {
     let (fake, (directory, file)) = (FakeAws::start().unwrap(), directory());

@@ -116,6 +116,24 @@ fn a_body_may_have_as_many_bytes_as_it_may_and_not_one_more() {
 }
 
 #[test]
+fn who_sends_too_large_a_body_to_its_end_is_not_cut_off_and_reads_the_refusal() {
+    let (_fake, server) = start();
+    let body = vec![b' '; 7 * CAP];
+    let head = format!(
+        "POST /authenticate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = server.http.open_without_room(server.address);
+    // Nothing is read before all is written: a reset would end the writing.
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body).and_then(|()| stream.flush()).expect("the server takes what it refuses");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("\r\n\r\nbody_too_large: "), "{answer}");
+    assert_eq!(server.lines_until_decided().pop().unwrap().text("reason"), "body_too_large");
+}
+
+#[test]
 fn another_method_is_told_which_one_is_right() {
     let (_fake, server) = start();
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "BREW"] {
@@ -143,6 +161,36 @@ fn another_content_type_is_refused_and_parameters_are_not() {
     for right in ["application/json", "application/json; charset=UTF-8", "Application/JSON"] {
         assert_eq!(post(Some(right)).status, 200, "{right}");
         assert_eq!(server.lines_until_decided().pop().unwrap().message(), "access granted", "{right}");
+    }
+}
+
+#[test]
+fn audiences_count_where_some_are_configured_and_nowhere_else() {
+    let fake = FakeAws::start().unwrap();
+    for (configured, asked, granted) in [
+        ("", &["anything"][..], Some(None)),
+        ("audiences: [api, vault]", &[], Some(None)),
+        ("audiences: [api, vault]", &["other", "vault"], Some(Some("vault"))),
+        ("audiences: [api, vault]", &["other"], None),
+        ("audiences: [api, vault]", &["API"], None),
+    ] {
+        let server = Program::new().configured(MAPPINGS).configured(configured).start(&fake);
+        let mut body = review("authentication.k8s.io/v1", &server.token(&samples::user().credential, HOST));
+        body["spec"]["audiences"] = json!(asked);
+        fake.take_calls();
+        let answer: serde_json::Value = serde_json::from_slice(&server.post(&body).body).unwrap();
+        let decision = server.lines_until_decided().pop().unwrap();
+        match granted {
+            Some(audience) => {
+                assert_eq!(answer["status"]["user"]["username"], "alice", "{configured} {asked:?}");
+                let audiences = audience.map(|audience| json!([audience])).unwrap_or_default();
+                assert_eq!(answer["status"]["audiences"], audiences, "{configured} {asked:?}");
+            }
+            None => {
+                assert_eq!(answer["status"], json!({"authenticated": false}), "{configured} {asked:?}");
+                assert_eq!((decision.message(), fake.take_calls().len()), ("access denied", 0), "{asked:?}");
+            }
+        }
     }
 }
 

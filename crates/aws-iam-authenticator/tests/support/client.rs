@@ -32,11 +32,13 @@ pub(crate) struct Http {
 
 pub(crate) type TlsStream = StreamOwned<ClientConnection, TcpStream>;
 
-fn connect(config: Arc<ClientConfig>, address: SocketAddr, request: &[u8]) -> TlsStream {
-    let tcp = TcpStream::connect(address).unwrap();
+fn secured(config: Arc<ClientConfig>, tcp: TcpStream) -> TlsStream {
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-    let session = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
-    let mut stream = StreamOwned::new(session, tcp);
+    StreamOwned::new(ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap(), tcp)
+}
+
+fn connect(config: Arc<ClientConfig>, address: SocketAddr, request: &[u8]) -> TlsStream {
+    let mut stream = secured(config, TcpStream::connect(address).unwrap());
     // A server that answers early closes before it has read everything; what it said still counts.
     let _ = stream.write_all(request).and_then(|()| stream.flush());
     stream
@@ -189,6 +191,17 @@ impl Http {
     /// Bytes as they are over TLS, and the connection that they went over.
     pub(crate) fn open(&self, address: SocketAddr, request: &[u8]) -> TlsStream {
         connect(self.tls(&[]), address, request)
+    }
+
+    /// A connection of which next to nothing is on its way: what is written was read, or is about to be.
+    pub(crate) fn open_without_room(&self, address: SocketAddr) -> TlsStream {
+        let tcp = self.runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.set_send_buffer_size(4096).unwrap();
+            socket.connect(address).await.unwrap().into_std().unwrap()
+        });
+        tcp.set_nonblocking(false).unwrap();
+        secured(self.tls(&[]), tcp)
     }
 
     /// Bytes as they are over TLS, and what comes back until the server closes.

@@ -49,6 +49,7 @@ pub(crate) struct Program {
     pregenerated: bool,
     remembers: bool,
     file_descriptors: Option<u32>,
+    mounts: Vec<String>,
 }
 
 impl Program {
@@ -64,6 +65,7 @@ impl Program {
             pregenerated: false,
             remembers: false,
             file_descriptors: None,
+            mounts: Vec::new(),
         }
     }
 
@@ -104,6 +106,20 @@ impl Program {
     /// So many file descriptors may the process have.
     pub(crate) fn file_descriptors(mut self, limit: u32) -> Self {
         self.file_descriptors = Some(limit);
+        self
+    }
+
+    /// Sees this folder as where the files of a pod's service account are, see [`can_mount`].
+    pub(crate) fn service_account(mut self, directory: &Path) -> Self {
+        let here = "/var/run/secrets/kubernetes.io/serviceaccount";
+        self.mounts
+            .push(format!("mount -t tmpfs none /var/run && mkdir -p {here} && mount --bind {directory:?} {here}"));
+        self
+    }
+
+    /// Sees this file in the place of another, see [`can_mount`].
+    pub(crate) fn file_instead(mut self, of: &str, file: &Path) -> Self {
+        self.mounts.push(format!("mount --bind {file:?} {of}"));
         self
     }
 
@@ -168,6 +184,7 @@ impl Program {
         std::fs::write(&config, text).unwrap();
         let program = env!("CARGO_BIN_EXE_aws-iam-authenticator");
         let mut command = match self.file_descriptors {
+            _ if !self.mounts.is_empty() => mounted(&self.mounts.join(" && "), program),
             None => Command::new(program),
             Some(limit) => {
                 let mut shell = Command::new("sh");
@@ -208,6 +225,18 @@ impl Program {
         });
         (child, lines)
     }
+}
+
+/// A command in a mount namespace of its own, where this was mounted.
+fn mounted(script: &str, program: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", &format!("{script} && exec \"$0\" \"$@\""), program]);
+    command
+}
+
+/// Whether this machine lets a test mount something that nobody else sees, which takes root.
+pub(crate) fn can_mount() -> bool {
+    mounted("mount -t tmpfs none /var/run", "true").output().is_ok_and(|output| output.status.success())
 }
 
 /// A server that runs. When it goes, its whole log and every body that it answered are searched for secrets.

@@ -16,7 +16,7 @@ use backoff::Backoff;
 use connection::Connection;
 use futures_util::Stream;
 use identity_mappings::IdentityMappings;
-use k8s_aws_mapping::Document;
+use k8s_aws_mapping::{Document, Finding};
 use kube::Client;
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -87,7 +87,8 @@ impl Source {
         Self::new(access.into(), aws_auth::PLACE, Box::new(AwsAuth::default()))
     }
 
-    /// The `IAMIdentityMapping` objects (`iamauthenticator.k8s.aws/v1alpha1`). One that cannot be read costs itself only.
+    /// The `IAMIdentityMapping` objects (`iamauthenticator.k8s.aws/v1alpha1`). One that cannot be read costs itself only, see
+    /// [`broken_objects`](Self::broken_objects).
     ///
     /// The [`Controller`] writes their status and events, if it is run; mappings do not wait for it.
     ///
@@ -133,6 +134,12 @@ impl Source {
                 }
             }
         }
+    }
+
+    /// What is wrong with the objects that cannot be read, as of the last [`Update::Mappings`]: their mappings are not in its
+    /// document.
+    pub fn broken_objects(&self) -> Vec<Finding> {
+        self.objects.broken()
     }
 
     /// The same as a stream without end.
@@ -196,4 +203,8 @@ trait Objects: Send {
     /// An object that was deleted.
     fn delete(&mut self, object: &RawValue) -> Result<bool, KubeError>;
     fn document(&self) -> Document;
+    /// What is wrong with those that are not in the document.
+    fn broken(&self) -> Vec<Finding> {
+        Vec::new()
+    }
 }

@@ -23,11 +23,19 @@ use std::time::Duration;
 
 /// What is known of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InstanceName {
     /// The account that it runs in.
     pub owner: AccountId,
     /// Its private DNS name; empty where it has none, yet.
     pub private_dns_name: String,
+}
+
+impl InstanceName {
+    /// What a look-up found out.
+    pub fn new(owner: AccountId, private_dns_name: impl Into<String>) -> Self {
+        Self { owner, private_dns_name: private_dns_name.into() }
+    }
 }
 
 /// A look-up under way. It owns all that it needs.
