@@ -173,8 +173,7 @@ fn logins_by_distinct_tokens() {
 
 #[test]
 fn mappings_of_an_api_server() {
-    // Just under the 1 MiB that a ConfigMap may have.
-    let (roles, objects) = (scaled(7_500, 50), scaled(500, 20));
+    let (roles, objects) = (scaled(1000, 50), scaled(200, 20));
     let role = |number: usize| {
         format!(
             "- rolearn: arn:aws:iam::111122223333:role/team-{number}\n  username: team-{number}:{{{{SessionName}}}}\n  groups: [team-{number}]\n"
