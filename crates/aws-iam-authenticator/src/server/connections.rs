@@ -1,8 +1,9 @@
 //! Which connections are open, how long each may stay, and which has to go when there is no room for another.
 //!
-//! A connection whose request is being answered is never closed for another one. Any other can be: those that neither asked
-//! nor were answered for the longest time go first. Sending a request slowly is not being of use, so whoever opens very many
-//! connections, or feeds them byte by byte, takes room from others of their kind and not from API servers.
+//! A connection whose request is being answered is never closed for another one. Any other can be: first those that never had
+//! an answer to a complete body, then those that had one, of either the one that was of no use for the longest. Sending a request
+//! slowly is not being of use, so whoever opens very many connections, however fast, or feeds them byte by byte, takes room from
+//! others of their kind and not from API servers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -50,6 +51,8 @@ struct Open {
     used: u64,
     /// When that was.
     since: Instant,
+    /// A request with a body was answered.
+    proven: bool,
     /// When the first bytes of a request came whose head is not complete.
     heard: Option<Instant>,
     /// How many requests were begun and not answered.
@@ -127,6 +130,7 @@ impl Connections {
             settles: now + SETTLE,
             used: id,
             since: now,
+            proven: false,
             heard: None,
             requests: 0,
             answering: 0,
@@ -154,10 +158,13 @@ impl State {
         if self.open.values().any(|open| open.told) {
             return None;
         }
-        let idle = || self.open.values().filter(|open| open.answering == 0);
-        let oldest = idle().filter(|open| now >= open.settles).min_by_key(|open| open.used);
+        let idle = |proven| self.open.values().filter(move |open| open.answering == 0 && open.proven == proven);
+        let oldest = idle(false).filter(|open| now >= open.settles).min_by_key(|open| open.used);
+        // New ones that come faster than they settle get half of the room, and then wait for each other.
+        let many = 2 * idle(false).count() >= self.open.len();
+        let oldest = oldest.or_else(|| idle(true).filter(|_| !many).min_by_key(|open| open.used));
         match oldest.map(|open| open.used) {
-            None => idle().map(|open| open.settles).min(),
+            None => idle(false).map(|open| open.settles).min(),
             Some(oldest) => {
                 self.closed_for_room += 1;
                 self.open.values_mut().filter(|open| open.used == oldest).for_each(Open::tell);
@@ -331,6 +338,7 @@ impl Drop for InFlight {
         self.connection.update(|open| {
             open.requests -= 1;
             open.answering -= usize::from(complete);
+            open.proven |= complete;
             open.used = turn;
             open.since = Instant::now();
             open.settles = open.since;

@@ -1,4 +1,6 @@
 use super::*;
+use std::borrow::Borrow;
+use std::collections::VecDeque;
 use tokio::time::sleep;
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -44,20 +46,52 @@ async fn room_is_made_by_who_was_of_no_use_for_the_longest() {
     let answered = third.request();
     answered.complete();
     sleep(SETTLE).await;
-    let (fourth, ()) = tokio::join!(all.admit(), async {
-        second.told().await;
-        drop(second);
-    });
+    let fourth = replaced(&all, second).await;
     assert_ne!(first.due(false), Due::Now);
     sleep(SETTLE).await;
-    let (fifth, ()) = tokio::join!(all.admit(), async {
-        first.told().await;
-        drop(first);
-    });
+    let fifth = replaced(&all, first).await;
     // What is being answered stays, though it is older than the two.
     assert_eq!((third.due(false), all.count()), (Due::Never, (3, 2)));
     drop((fourth, fifth));
     assert_eq!(all.count().0, 1);
+}
+
+/// The connection that gets the room that another is told to make.
+async fn replaced(all: &Arc<Connections>, going: impl Borrow<Connection>) -> Connection {
+    let (new, ()) = tokio::join!(all.admit(), async {
+        going.borrow().told().await;
+        drop(going);
+    });
+    new
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_had_an_answer_stays_however_many_come_however_fast() {
+    let all = Connections::new(4);
+    let proven = [all.admit().await, all.admit().await, all.admit().await].map(Arc::new);
+    for connection in &proven {
+        connection.request().complete();
+    }
+    let begun = Instant::now();
+    let mut new = VecDeque::from([all.admit().await]);
+    // They get half of the room at once, and from then on wait for each other.
+    let [first, others @ ..] = proven;
+    new.push_back(replaced(&all, first).await);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    for number in 1_u32..100 {
+        let going = new.pop_front().unwrap();
+        new.push_back(replaced(&all, going).await);
+        assert_eq!(begun.elapsed(), SETTLE * number.div_ceil(2), "{number}");
+    }
+    assert!(others.iter().all(|connection| connection.due(false) != Due::Now));
+    // What was asked without a body, or broke off in the middle of it, is no answer to a review.
+    let (asked, broken) = (Arc::new(new.pop_front().unwrap()), Arc::new(new.pop_front().unwrap()));
+    drop(asked.request());
+    broken.request().received(1);
+    for going in [asked, broken] {
+        new.push_back(replaced(&all, going).await);
+    }
+    assert!(others.iter().all(|connection| connection.due(false) != Due::Now));
 }
 
 #[tokio::test(start_paused = true)]
