@@ -2,22 +2,17 @@
 //! `etcd` and `kube-apiserver`: so the fake is as the real one is, as far as this goes.
 #![cfg(feature = "sources")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests of an adapter: files, sockets, processes"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests of an adapter: files and processes")]
 
+use futures_util::TryStreamExt;
 use http::{Method, Request};
 use k8s_aws_auth_kube::{ApiServer, Source, Update};
 use k8s_aws_mapping::Document;
 use kube::Client;
-use kubernetes_fake::{FakeKubernetes, Resource, aws_auth, identity_mapping};
+use kube::core::{DynamicObject, WatchEvent};
+use kubernetes_fake::{FakeKubernetes, RealKubernetes, Resource, aws_auth, identity_mapping};
 use serde_json::{Value, json};
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -107,107 +102,51 @@ async fn scenario(server: ApiServer) {
         }
     };
     timeout(PATIENCE, events).await.expect("an event");
+    streamed(&client).await;
     ask(&client, Method::DELETE, &name, &none).await.unwrap();
     rules(&mut source, 0).await;
     running.abort();
+}
+
+/// The one object and the end of all there are as events of a watch: so newer clients of Go ask in place of a list.
+async fn streamed(client: &Client) {
+    let path = format!("{MAPPINGS}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true");
+    let watch = |path: &str| client.request_events::<DynamicObject>(Request::get(path).body(Vec::new()).unwrap());
+    let refused = watch(&path).await.err();
+    assert!(matches!(refused, Some(kube::Error::Api(status)) if status.code == 422));
+    let mut events = Box::pin(watch(&format!("{path}&resourceVersionMatch=NotOlderThan")).await.unwrap());
+    let mut next = async || timeout(PATIENCE, events.try_next()).await.expect("an event").unwrap();
+    let first = next().await;
+    let Some(WatchEvent::Added(object)) = first else { panic!("{first:?}") };
+    assert_eq!(object.metadata.name.as_deref(), Some("alice"));
+    let Some(WatchEvent::Bookmark(end)) = next().await else { panic!("no bookmark") };
+    assert_eq!(end.metadata.annotations.get("k8s.io/initial-events-end").map(String::as_str), Some("true"));
+}
+
+/// The scenario with this kubeconfig.
+async fn goes_through(kubeconfig: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("kubeconfig");
+    std::fs::write(&file, kubeconfig).unwrap();
+    scenario(ApiServer { kubeconfig: Some(file), ..ApiServer::default() }).await;
 }
 
 #[tokio::test]
 async fn the_fake_api_server_goes_through_the_scenario() {
     let crds = Resource::new("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false);
     let fake = FakeKubernetes::builder().tls().token("admin").resource(crds).start();
-    let directory = tempfile::tempdir().unwrap();
-    let kubeconfig = directory.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, fake.kubeconfig()).unwrap();
-    scenario(ApiServer { kubeconfig: Some(kubeconfig), ..ApiServer::default() }).await;
+    goes_through(&fake.kubeconfig()).await;
 }
 
 #[tokio::test]
 async fn a_real_api_server_goes_through_the_scenario() {
-    let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-    let Some(assets) = assets.filter(|a| a.join("etcd").exists() && a.join("kube-apiserver").exists()) else {
+    let Some(assets) = RealKubernetes::assets() else {
         // Not by a macro: what those write of a test that passes is not shown.
         let line = "skipped: KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver";
         writeln!(std::io::stderr(), "{line}").unwrap();
         return;
     };
-    let running = Running::start(&assets);
-    scenario(running.server()).await;
-}
-
-/// etcd and kube-apiserver in a directory of their own.
-struct Running {
-    processes: Vec<Child>,
-    directory: tempfile::TempDir,
-}
-
-impl Running {
-    fn start(assets: &Path) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = |name: &str| directory.path().join(name).display().to_string();
-        let [etcd, peers, api] = free_ports();
-        let (etcd, peers) = (format!("http://127.0.0.1:{etcd}"), format!("http://127.0.0.1:{peers}"));
-        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
-        std::fs::write(path("service-accounts.pem"), key).unwrap();
-        std::fs::write(path("tokens.csv"), "admin,admin,admin,system:masters\n").unwrap();
-        let user = json!({"token": "admin"});
-        let cluster = json!({"server": format!("https://127.0.0.1:{api}"), "insecure-skip-tls-verify": true});
-        let kubeconfig = json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "real", "cluster": cluster}],
-            "users": [{"name": "real", "user": user}],
-            "contexts": [{"name": "real", "context": {"cluster": "real", "user": "real"}}],
-            "current-context": "real",
-        });
-        std::fs::write(path("kubeconfig"), kubeconfig.to_string()).unwrap();
-        let run = |program: &str, arguments: &[String]| {
-            let mut command = Command::new(assets.join(program));
-            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            command.spawn().unwrap()
-        };
-        let etcd_arguments = [
-            format!("--data-dir={}", path("etcd")),
-            format!("--listen-client-urls={etcd}"),
-            format!("--advertise-client-urls={etcd}"),
-            format!("--listen-peer-urls={peers}"),
-            format!("--initial-advertise-peer-urls={peers}"),
-            format!("--initial-cluster=default={peers}"),
-            "--unsafe-no-fsync".to_owned(),
-        ];
-        let api_arguments = [
-            format!("--etcd-servers={etcd}"),
-            format!("--cert-dir={}", path("certificates")),
-            "--bind-address=127.0.0.1".to_owned(),
-            format!("--secure-port={api}"),
-            format!("--token-auth-file={}", path("tokens.csv")),
-            "--authorization-mode=RBAC".to_owned(),
-            "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
-            "--service-account-issuer=https://127.0.0.1".to_owned(),
-            format!("--service-account-key-file={}", path("service-accounts.pem")),
-            format!("--service-account-signing-key-file={}", path("service-accounts.pem")),
-            "--disable-admission-plugins=ServiceAccount".to_owned(),
-        ];
-        let processes = vec![run("etcd", &etcd_arguments), run("kube-apiserver", &api_arguments)];
-        Self { processes, directory }
-    }
-
-    fn server(&self) -> ApiServer {
-        ApiServer { kubeconfig: Some(self.directory.path().join("kubeconfig")), ..ApiServer::default() }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        for process in self.processes.iter_mut().rev() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
-}
-
-/// Ports that were free a moment ago: these programs do not tell which one they took.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    let mut real = RealKubernetes::prepare(&assets);
+    real.start_api_server(&[]);
+    goes_through(&real.kubeconfig()).await;
 }

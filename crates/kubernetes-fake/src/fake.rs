@@ -1,10 +1,10 @@
 use crate::fault::{Fault, Faults};
+use crate::kubeconfig::kubeconfig;
 use crate::record::{Journal, Recorded};
 use crate::resource::{Resource, Target};
 use crate::server::{self, Shared, by_tokens};
 use crate::store::{Key, Selection, Store};
 use crate::tls;
-use base64::Engine;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,26 +117,14 @@ impl FakeKubernetes {
         self.ca.as_deref()
     }
 
-    /// The text of a kubeconfig for it, with one context, `fake`.
+    /// The text of a kubeconfig for it, with one context, `test`.
     pub fn kubeconfig(&self) -> String {
         self.kubeconfig_of(&self.token.as_ref().map_or(json!({}), |token| json!({"token": token})))
     }
 
     /// The text of a kubeconfig for it with these credentials, such as `{"tokenFile": "/path"}`. JSON is YAML.
     pub fn kubeconfig_of(&self, user: &Value) -> String {
-        let mut cluster = json!({"server": self.url()});
-        if let Some(ca) = &self.ca {
-            cluster["certificate-authority-data"] = base64::engine::general_purpose::STANDARD.encode(ca).into();
-        }
-        let kubeconfig = json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "fake", "cluster": cluster}],
-            "users": [{"name": "fake", "user": user}],
-            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "fake"}}],
-            "current-context": "fake",
-        });
-        format!("{kubeconfig:#}\n")
+        kubeconfig(&self.url(), self.ca_pem(), user)
     }
 
     /// From now on these bearer tokens are good and no others; none at all lets everybody in.

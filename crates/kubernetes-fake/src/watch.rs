@@ -16,6 +16,8 @@ pub(crate) struct Watch {
     seen: u64,
     /// Whether the objects that there are come first.
     from_start: bool,
+    /// Whether the end of those is marked.
+    mark: bool,
     bookmarks: Option<u64>,
     limit: Option<Duration>,
 }
@@ -28,15 +30,21 @@ struct News {
 
 impl Watch {
     pub(crate) fn of(selection: Selection, query: &str, store: &Store) -> Result<Self, Refusal> {
+        let is_set = |name: &str| parameter(query, name).is_some_and(|v| v == "true" || v == "1");
         let version = parameter(query, "resourceVersion").unwrap_or_default();
-        let from_start = matches!(version.as_str(), "" | "0");
+        let streamed = is_set("sendInitialEvents");
+        if streamed && parameter(query, "resourceVersionMatch").as_deref() != Some("NotOlderThan") {
+            return Err(Refusal::new(422, "resourceVersionMatch: sendInitialEvents goes with NotOlderThan alone"));
+        }
+        let from_start = streamed || matches!(version.as_str(), "" | "0");
         let seen = match from_start {
             true => 0,
             false => version.parse().map_err(|_| Refusal::new(400, "resourceVersion: Invalid value"))?,
         };
-        let bookmarks = parameter(query, "allowWatchBookmarks").is_some_and(|v| v == "true" || v == "1");
+        let bookmarks = is_set("allowWatchBookmarks");
         let limit = parameter(query, "timeoutSeconds").and_then(|s| s.parse().ok()).map(Duration::from_secs);
-        Ok(Self { selection, seen, from_start, bookmarks: bookmarks.then_some(store.bookmarks), limit })
+        let mark = streamed && bookmarks;
+        Ok(Self { selection, seen, from_start, mark, bookmarks: bookmarks.then_some(store.bookmarks), limit })
     }
 
     /// Tells what happens, until somebody ends it.
@@ -76,6 +84,9 @@ impl Watch {
         if std::mem::take(&mut self.from_start) {
             lines.extend(store.select(&self.selection).map(|(_, object)| line("ADDED", object)));
             self.seen = store.version;
+            if self.mark {
+                lines.push(self.bookmark(store, &json!({"k8s.io/initial-events-end": "true"})));
+            }
         }
         if self.seen < store.compacted {
             let gone = Refusal::new(410, format!("too old resource version: {} ({})", self.seen, store.compacted));
@@ -84,19 +95,20 @@ impl Watch {
         let changes = store.history.iter().filter(|change| change.version > self.seen);
         lines.extend(changes.filter(|c| self.selection.holds(&c.key)).map(|change| line(change.what, &change.object)));
         self.seen = self.seen.max(store.version);
-        if let Some(sent) = &mut self.bookmarks
-            && *sent < store.bookmarks
-        {
-            *sent = store.bookmarks;
-            let resource = &store.resources[self.selection.resource];
-            let bookmark = json!({
-                "apiVersion": resource.api_version(),
-                "kind": resource.kind,
-                "metadata": {"resourceVersion": store.version.to_string(), "creationTimestamp": null},
-            });
-            lines.push(line("BOOKMARK", &bookmark));
+        if self.bookmarks.is_some_and(|sent| sent < store.bookmarks) {
+            self.bookmarks = Some(store.bookmarks);
+            lines.push(self.bookmark(store, &Value::Null));
         }
         News { lines, end: false }
+    }
+
+    fn bookmark(&self, store: &Store, annotations: &Value) -> Bytes {
+        let resource = &store.resources[self.selection.resource];
+        let mut meta = json!({"resourceVersion": store.version.to_string(), "creationTimestamp": null});
+        if !annotations.is_null() {
+            meta["annotations"] = annotations.clone();
+        }
+        line("BOOKMARK", &json!({"apiVersion": resource.api_version(), "kind": resource.kind, "metadata": meta}))
     }
 }
 

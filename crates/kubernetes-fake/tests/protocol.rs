@@ -96,6 +96,29 @@ fn a_watch_goes_on_where_it_left_off() {
 }
 
 #[test]
+fn a_watch_can_bring_the_objects_and_mark_their_end() {
+    let fake = FakeKubernetes::start();
+    fake.apply(identity_mapping("a", "arn", "user", &[]));
+    let path = format!("{MAPPINGS}?watch=true&resourceVersion=0&sendInitialEvents=true");
+    let (status, refused) = ask(&fake, "GET", &path, "");
+    assert_eq!((status, &refused["reason"]), (422, &json!("Invalid")));
+    let path = format!("{path}&resourceVersionMatch=NotOlderThan");
+    let mut events = watch(&fake, &format!("{path}&allowWatchBookmarks=true"));
+    assert_eq!(events.next().unwrap()["type"], "ADDED");
+    let end = events.next().unwrap();
+    let meta = &end["object"]["metadata"];
+    assert_eq!((&end["type"], &meta["resourceVersion"]), (&json!("BOOKMARK"), &json!("1")));
+    assert_eq!(meta["annotations"], json!({"k8s.io/initial-events-end": "true"}));
+    fake.apply(identity_mapping("b", "arn", "user", &[]));
+    assert_eq!(events.next().unwrap()["object"]["metadata"]["name"], "b");
+    let mut without_bookmarks = watch(&fake, &path);
+    let types: Vec<Value> = without_bookmarks.by_ref().take(2).map(|event| event["type"].clone()).collect();
+    assert_eq!(types, ["ADDED", "ADDED"]);
+    fake.end_watches();
+    assert_eq!(without_bookmarks.next(), None);
+}
+
+#[test]
 fn a_watch_of_what_was_forgotten_is_gone() {
     let fake = FakeKubernetes::start();
     fake.apply(identity_mapping("a", "arn", "user", &[]));

@@ -148,10 +148,14 @@ impl Http {
     }
 
     pub(crate) fn send(&self, request: Request<Bytes>) -> Answer {
-        let answer = self.runtime.block_on(self.transport.send(request)).expect("an answer of the server");
-        let (head, body) = answer.into_parts();
+        self.try_send(request).expect("an answer of the server")
+    }
+
+    /// None where the server cannot be reached.
+    pub(crate) fn try_send(&self, request: Request<Bytes>) -> Option<Answer> {
+        let (head, body) = self.runtime.block_on(self.transport.send(request)).ok()?.into_parts();
         lock(&self.bodies).push(body.clone());
-        Answer { status: head.status.as_u16(), headers: head.headers, body }
+        Some(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
     /// Every body that was answered.

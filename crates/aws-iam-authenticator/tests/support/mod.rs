@@ -308,6 +308,11 @@ impl Server {
         secrets.add(credential.session_token().unwrap_or_default().as_bytes());
     }
 
+    /// From now on this token, and what is secret in it, must not turn up.
+    pub(crate) fn know_token(&self, token: &str) {
+        lock(&self.secrets).add_token(token);
+    }
+
     /// From now on this text must not turn up.
     pub(crate) fn keep_secret(&self, text: &str) {
         lock(&self.secrets).add(text.as_bytes());
@@ -327,7 +332,7 @@ impl Server {
     /// Posts a body to where the kubeconfig says, as JSON. The log is left alone, so that several threads can do it.
     pub(crate) fn post(&self, body: &Value) -> Answer {
         if let Some(token) = body["spec"]["token"].as_str() {
-            lock(&self.secrets).add_token(token);
+            self.know_token(token);
         }
         self.http.post(body.to_string())
     }

@@ -17,6 +17,7 @@ const STEADY: Duration = Duration::from_secs(10);
 pub(crate) struct Backoff {
     failures: u32,
     until: Option<Instant>,
+    gone: bool,
 }
 
 impl Backoff {
@@ -56,11 +57,11 @@ impl Backoff {
         }
     }
 
-    /// The server has forgotten where we were. Once that is nothing special.
+    /// The server has forgotten where we were. Once that is nothing special: one that comes back after an outage has forgotten
+    /// everything, and is there.
     pub(crate) fn gone(&mut self) {
-        match self.failures {
-            0 => self.failures = 1,
-            _ => drop(self.failed()),
+        if std::mem::replace(&mut self.gone, true) {
+            self.failed();
         }
     }
 }
@@ -102,8 +103,10 @@ mod tests {
         backoff.ended(Duration::ZERO);
         assert!(backoff.until.is_some());
         let mut backoff = Backoff::default();
+        backoff.failed();
+        backoff.wait().await;
         backoff.gone();
-        assert!(backoff.until.is_none());
+        assert!(backoff.until.is_none(), "an outage before it makes no difference");
         backoff.gone();
         assert!(backoff.until.is_some(), "an API server that forgets everything at once is not asked in a loop");
     }
