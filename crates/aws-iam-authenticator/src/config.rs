@@ -5,6 +5,7 @@ use crate::features::FeatureGates;
 use crate::names::Program;
 use crate::{Failure, Format, Level};
 use k8s_aws_auth::identity::ClusterId;
+use k8s_aws_auth::mapping::ServerConfig;
 use k8s_aws_auth::mapping::tree::{Node, Tree};
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +27,10 @@ pub(crate) struct Configuration {
 pub(crate) struct ConfigFile {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+    /// All but the entries of its lists of mappings.
     pub(crate) tree: Tree,
+    /// Those.
+    pub(crate) mappings: ServerConfig,
 }
 
 impl Configuration {
@@ -162,10 +166,10 @@ impl ConfigFile {
             Failure::new(format!("cannot read the configuration file {}: {error}", path.display()))
                 .with_remedy("--config takes the path of a YAML file that the program may read")
         })?;
-        let tree = Tree::from_yaml(&text).map_err(|error| {
+        let (tree, mappings) = ServerConfig::read(&text).map_err(|error| {
             let at = format!("{}:{}:{}", path.display(), error.at.line, error.at.column);
             Failure::new(format!("{at}: {}", error.problem)).with_remedy("mend the YAML around that place")
         })?;
-        Ok(Self { path, text, tree })
+        Ok(Self { path, text, tree, mappings })
     }
 }

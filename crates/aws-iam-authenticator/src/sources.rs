@@ -8,7 +8,7 @@ use crate::documents::{self, Part};
 use k8s_aws_auth::mapping::lint::Format;
 use k8s_aws_auth::mapping::tree::Node;
 use k8s_aws_auth::mapping::{
-    Backend, BackendMode, Document, DynamicFile, Finding, Options, ServerConfig, Snapshot, decode_utf8, parse_modes,
+    Backend, BackendMode, Document, DynamicFile, Finding, Options, Snapshot, decode_utf8, parse_modes,
 };
 use std::fs;
 use std::io::Read;
@@ -27,7 +27,7 @@ pub(crate) fn gather(
     kube: &KubeArgs,
     configuration: &Configuration,
 ) -> Result<Option<Sources>, Failure> {
-    let config = configuration.file.as_ref().map(|file| ServerConfig::from_tree(&file.tree));
+    let config = configuration.file.as_ref().map(|file| file.mappings.clone());
     let strict_user_ids = strict_user_ids(configuration);
     let mut documents: Vec<(BackendMode, Document)> = Vec::new();
     if let Some(config) = &config {

@@ -119,7 +119,7 @@ fn overlaps(lists: &[ReadList], index: &Index, max_pairs: usize, findings: &mut 
         let mut ids: Vec<RuleId> = index.patterns.values().flatten().copied().collect();
         ids.sort_unstable();
         let with_rule = |id: RuleId| match rule(lists, id).map(|r| (r, &r.subject)) {
-            Some((rule, Subject::Pattern(pattern))) => Some((id, rule, pattern)),
+            Some((rule, Subject::Pattern(pattern))) => Some((id, rule, &**pattern)),
             _ => None,
         };
         ids.into_iter().filter_map(with_rule).collect()

@@ -35,6 +35,12 @@ pub(crate) struct ReadList {
 }
 
 impl ReadList {
+    pub(crate) fn of(list: List, mut entries: Entries) -> Self {
+        // It stays for long, and there may be very many.
+        entries.rules.shrink_to_fit();
+        Self { list, entries: Arc::new(entries), readable: true }
+    }
+
     pub(crate) fn unreadable(list: List) -> Self {
         Self { list, entries: Arc::default(), readable: false }
     }
@@ -137,7 +143,7 @@ pub(crate) fn read_node(node: Option<&Node>, list: List, rules: Rules, findings:
             }
         }
     }
-    ReadList { list, entries: Arc::new(reader.out), readable: true }
+    ReadList::of(list, reader.out)
 }
 
 /// Reads a list out of some lines that hold nothing else; entry by entry where they are not YAML as a whole.
@@ -183,18 +189,16 @@ pub(crate) fn read_lines(
 
 /// Reads a simple list without a tree of all of it, which would be ten times as large as its text: most of what a server under a
 /// memory limit would need while it loads one of 1 MiB.
-fn read_simple(
+pub(crate) fn read_simple(
     lines: &Lines<'_>,
     within: Chunk,
     list: List,
     rules: Rules,
     findings: &mut Vec<Finding>,
 ) -> Option<ReadList> {
-    // Elsewhere the positions would have to be moved.
-    let text = Some(within.text(lines)).filter(|_| within.first == 1)?;
     let mut reader = EntryReader { list, rules, out: Entries::default(), findings };
-    simple_items(text, |item| reader.item(&item))?;
-    Some(ReadList { list, entries: Arc::new(reader.out), readable: true })
+    simple_items(within.text(lines), within.span(lines).start, |item| reader.item(&item))?;
+    Some(ReadList::of(list, reader.out))
 }
 
 /// Reads the entries that lines and indentation tell apart, each for itself.
@@ -225,7 +229,7 @@ pub(crate) fn recover(
             }
         }
     }
-    ReadList { list, entries: Arc::new(reader.out), readable: true }
+    ReadList::of(list, reader.out)
 }
 
 fn not_a_list(node: &Node, list: List) -> Finding {
@@ -234,4 +238,23 @@ fn not_a_list(node: &Node, list: List) -> Finding {
         message.push_str(" (does the first entry lack its `- `?)");
     }
     Finding::new(Code::Unreadable, message).in_list(list).at(node.span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::aws_auth::RULES;
+
+    #[test]
+    fn a_simple_list_is_read_without_a_tree_of_it() {
+        let simple = |text: &str, first: u32| {
+            let (lines, mut findings) = (Lines::new(text), Vec::new());
+            let read = read_simple(&lines, Chunk { first, end: lines.count() + 1 }, List::Roles, RULES, &mut findings);
+            read.map(|list| list.entries.rules.len())
+        };
+        let entry = "- rolearn: arn:aws:iam::123456789012:role/dev\n  username: dev\n";
+        assert_eq!(simple(&entry.repeat(2), 1), Some(2));
+        assert_eq!(simple(&format!("# é\n{entry}"), 1), None, "that is for the full parser");
+        assert_eq!(simple(&entry.repeat(2), 3), Some(1), "positions are those in the whole text");
+    }
 }

@@ -90,21 +90,17 @@ pub fn add_to_aws_auth(
     if Tree::from_yaml(&edited).is_err() {
         return Err(MappingError::NotEditable);
     }
-    // The proof that nothing else changed: the old rules and the new one, and nothing lost.
-    let after = Document::from_aws_auth([(list.as_str(), edited.as_str())]);
-    let (old, new): (Vec<_>, Vec<_>) = (before.rules().collect(), after.rules().collect());
-    let Some((added, kept)) = new.split_last() else { return Err(MappingError::NotEditable) };
-    let same = |(a, b): (&&Rule, &&Rule)| (&a.subject, &a.names, &a.user_id) == (&b.subject, &b.names, &b.user_id);
-    let unchanged = kept.len() == old.len() && old.iter().zip(kept).all(same);
-    if !unchanged || added.names.as_ref() != Ok(&names) || before.lost_entries().count() != after.lost_entries().count()
-    {
-        return Err(MappingError::NotEditable);
-    }
-    let twin = |r: &&&Rule| match (&r.subject, &added.subject) {
+    // The proof that nothing else changed: what was said before, and the new entry.
+    let mut after = entries(&Document::from_aws_auth([(list.as_str(), edited.as_str())]));
+    let added = match after.pop() {
+        Some((_, Said::Rule(rule))) if rule.names.as_ref() == Ok(&names) && after == entries(&before) => rule,
+        _ => return Err(MappingError::NotEditable),
+    };
+    let twin = |r: &&Rule| match (&r.subject, &added.subject) {
         (Subject::Arn(a), Subject::Arn(b)) => a.key == b.key,
         (a, b) => a == b,
     };
-    if let Some(twin) = old.iter().find(twin) {
+    if let Some(twin) = before.rules().find(twin) {
         return Err(MappingError::Duplicate { index: twin.place.index });
     }
     let mut data = data.clone();
@@ -227,19 +223,17 @@ pub fn remove_from_aws_auth(
     let items = tree.root().and_then(Node::as_list).unwrap_or_default();
     let chunks = chunks(&lines, whole, entry_keys(list, RULES));
     let chunk = chunks.get(index as usize).filter(|_| chunks.len() == items.len()).ok_or(MappingError::NotEditable)?;
-    let mut span = chunk.span(&lines);
-    // Comments and blank lines behind the entry belong to what follows.
+    // Comments and blank lines behind the entry belong to what follows. Its own first line has a dash.
     let mut end = chunk.end;
-    while end > chunk.first + 1 && matches!(lines.line(end - 1).trim_start().as_bytes().first(), None | Some(b'#')) {
+    while matches!(lines.line(end - 1).trim_start().as_bytes().first(), None | Some(b'#')) {
         end -= 1;
     }
-    if end < chunk.end {
-        span.end = lines.at(end, 1);
-    }
+    let span = Chunk { first: chunk.first, end }.span(&lines);
     let (before, after) = (text.get(..span.start.byte as usize), text.get(span.end.byte as usize..));
     let edited = [before.unwrap_or_default(), after.unwrap_or_default()].concat();
     // The proof that nothing else changed: another entry may live on an anchor that went with this one.
-    let (before, after) = (entries(list, text), entries(list, &edited));
+    let said = |text: &str| entries(&Document::from_aws_auth([(list.as_str(), text)]));
+    let (before, after) = (said(text), said(&edited));
     let kept = before.into_iter().filter(|(at, _)| *at != index).map(|(_, entry)| entry);
     if !kept.eq(after.into_iter().map(|(_, entry)| entry)) {
         return Err(MappingError::NotEditable);
@@ -257,11 +251,11 @@ enum Said {
     Nothing(Code),
 }
 
-/// The entries of a list, in their order, and the index of each.
-fn entries(list: List, text: &str) -> Vec<(u32, Said)> {
-    let document = Document::from_aws_auth([(list.as_str(), text)]);
-    let nowhere = Place { list, index: 0, span: None, object: None };
-    let rules = document.rules().map(|r| (r.place.index, Said::Rule(Rule { place: nowhere.clone(), ..r.clone() })));
+/// The entries of a document with one list, in their order, and the index of each.
+fn entries(document: &Document) -> Vec<(u32, Said)> {
+    let nowhere = |list| Place { list, index: 0, span: None, object: None };
+    let rules =
+        document.rules().map(|r| (r.place.index, Said::Rule(Rule { place: nowhere(r.place.list), ..r.clone() })));
     let accounts = document.accounts().map(|a| (a.place.index, Said::Account(a.account)));
     let lost = document.lost_entries().map(|l| (l.place.index, Said::Nothing(l.code)));
     let mut entries: Vec<_> = rules.chain(accounts).chain(lost).collect();
@@ -337,6 +331,19 @@ mod tests {
         assert_eq!(reason("", &entry(session)), Err("new_entry"));
         let user = NewSubject::Role("arn:aws:iam::123456789012:user/me".to_owned());
         assert_eq!(reason("", &entry(user)), Err("new_entry"));
+        let role = NewSubject::User("arn:aws:iam::123456789012:role/dev".to_owned());
+        assert_eq!(reason("", &entry(role)), Err("new_entry"));
+    }
+
+    #[test]
+    fn nothing_is_added_where_nobody_reads_it() {
+        for text in [format!("- {NODE}\n---\n"), format!("[{{{NODE}}}]\n---\n"), format!("[{{{NODE}}}]\n...\n")] {
+            assert_eq!(add(&text, &role("dev")), Err(MappingError::NotEditable), "{text}");
+        }
+        // The last entry that is read says the same of another role.
+        let last = add("", &role("node")).unwrap();
+        let full = "- x\n".repeat(crate::MAX_ENTRIES - 1) + &last;
+        assert_eq!(add(&full, &role("dev")), Err(MappingError::NotEditable));
     }
 
     #[test]
@@ -369,6 +376,19 @@ mod tests {
         let removed = remove_from_aws_auth(&removed, List::Roles, 0).unwrap();
         assert_eq!(removed["mapRoles"], "# head\n\n# about b\n# end\n");
         assert!(remove_from_aws_auth(&removed, List::Roles, 0).is_err());
+    }
+
+    #[test]
+    fn every_entry_can_be_removed_wherever_it_stands() {
+        let entry = |name: &str| format!("- rolearn: arn:aws:iam::123456789012:role/{name}\n  username: {name}");
+        let text = ["a", "b", "c"].map(entry).join("\n");
+        let data = BTreeMap::from([("mapRoles".to_owned(), text)]);
+        for (index, left) in [["b", "c"], ["a", "c"], ["a", "b"]].into_iter().enumerate() {
+            let removed = remove_from_aws_auth(&data, List::Roles, index as u32).unwrap();
+            assert_eq!(removed["mapRoles"].trim_end(), left.map(entry).join("\n"));
+        }
+        let single = BTreeMap::from([("mapAccounts".to_owned(), "- '123456789012'".to_owned())]);
+        assert_eq!(remove_from_aws_auth(&single, List::Accounts, 0).unwrap()["mapAccounts"], "");
     }
 
     #[test]

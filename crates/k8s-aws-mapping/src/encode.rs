@@ -117,6 +117,9 @@ mod tests {
             ("", "\"\""),
             ("q\"\\", "\"q\\\"\\\\\""),
             ("{{X}}", "\"{{X}}\""),
+            // What an editor may show as a line break, or not at all.
+            ("a\u{2028}b\u{feff}", "\"a\\U00002028b\\U0000feff\""),
+            ("a\u{7}\u{85}", "\"a\\U00000007\\U00000085\""),
         ] {
             assert_eq!(scalar(text, false), want);
             let tree = Tree::from_yaml(&format!("k: {}\n", scalar(text, false))).unwrap();

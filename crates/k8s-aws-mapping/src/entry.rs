@@ -222,8 +222,7 @@ impl EntryReader<'_> {
             }
             Err(_) => {
                 let mut message = format!("{} is not the 12 digits of an account; it is ignored", quoted(text));
-                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                if text.len() < 12 && text.len() == digits.len() {
+                if (..12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
                     message.push_str(" (leading zeros must be spelt: quote the number)");
                 }
                 let Lost(code) = self.lose(&place, Finding::new(Code::AccountMalformed, message).at(node.span));

@@ -292,10 +292,8 @@ pub fn apply_fixes(text: &str, findings: &[Finding]) -> String {
     let mut done = 0;
     for fix in fixes {
         let (start, end) = (fix.span.start.byte as usize, fix.span.end.byte as usize);
-        if start < done || end < start {
-            continue;
-        }
-        let Some(before) = text.get(done..start) else { continue };
+        // None where it overlaps the one before.
+        let Some(before) = text.get(done..start).filter(|_| start <= end) else { continue };
         out.push_str(before);
         out.push_str(&fix.replacement);
         done = end;
@@ -360,6 +358,8 @@ mod tests {
         let fix = |start, end, text: &str| Finding::new(Code::Syntax, "").fixed(at(start, end), text);
         let findings = [fix(4, 5, "E"), fix(0, 2, "AB"), fix(1, 3, "never")];
         assert_eq!(apply_fixes("abcdef", &findings), "ABcdEf");
+        let neighbours = [fix(0, 0, "<"), fix(0, 2, "AB"), fix(2, 3, "C"), fix(3, 3, "|"), fix(6, 6, ">")];
+        assert_eq!(apply_fixes("abcdef", &neighbours), "<ABC|def>");
     }
 
     #[test]

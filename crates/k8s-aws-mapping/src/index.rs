@@ -64,7 +64,7 @@ impl Index {
                             }
                         }
                         Subject::Sso(role) => {
-                            let entry = index.sso.entry(role.clone()).or_insert(id);
+                            let entry = index.sso.entry(SsoRole::clone(role)).or_insert(id);
                             if entry.list == id.list {
                                 *entry = id;
                             }

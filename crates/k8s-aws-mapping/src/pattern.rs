@@ -137,11 +137,9 @@ impl ArnPattern {
     /// Whether every ARN that `other` matches also matches this one. May miss some such pairs, never invents one.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         let head = (self.partition, self.account, self.service) == (other.partition, other.account, other.service);
-        // A `*` in `other` only fits into a `*` of this one, and a `?` into either; both hold when the wildcards of
-        // `other` are read as letters.
-        head && glob(&self.resource, &other.resource)
-            && (!other.resource.contains('*') || self.resource.contains('*'))
-            && !self.resource.contains('?')
+        // Without a `?` here, the wildcards of `other` fit into a `*` of this one or into themselves; both hold when they are
+        // read as letters.
+        head && !self.resource.contains('?') && glob(&self.resource, &other.resource)
     }
 }
 
@@ -167,11 +165,11 @@ pub(crate) fn glob(pattern: &str, text: &str) -> bool {
                 t += 1;
             }
             // Let the last star take one more.
-            _ => match star {
+            _ => match &mut star {
                 Some((after, taken)) => {
-                    star = Some((after, taken + 1));
-                    p = after;
-                    t = taken + 1;
+                    *taken += 1;
+                    p = *after;
+                    t = *taken;
                 }
                 None => return false,
             },
@@ -207,27 +205,37 @@ mod tests {
 
     #[test]
     fn partition_account_and_kind_must_be_spelt_out() {
-        for bad in [
-            "",
-            "*",
-            "arn:*",
-            "arn:*:iam::123456789012:role/x*",
-            "arn:aws:iam::*:role/x*",
-            "arn:aws:iam::12345678901?:role/x*",
-            "arn:aws:iam:*:123456789012:role/x*",
-            "arn:aws:*::123456789012:role/x*",
-            "arn:aws:iam::123456789012:*",
-            "arn:aws:iam::123456789012:ro*",
-            "arn:aws:iam::123456789012:role",
-            "arn:aws:iam::123456789012:role/",
-            "arn:aws:iam::123456789012:role/path/x*",
-            "arn:aws:sts::123456789012:assumed-role/x/*",
-            "arn:aws:s3::123456789012:role/x",
-            "ARN:aws:iam::123456789012:role/x*",
-            "arn:aws:iam::123456789012:role/x y*",
-            "arn:aws:iam::123456789012:role/{{SessionName}}",
+        const PARTS: &str = "six parts";
+        const PARTITION: &str = "partition must be spelt out";
+        const ACCOUNT: &str = "account must be spelt out";
+        const RESOURCE: &str = "the resource starts with";
+        const CHARACTER: &str = "a character that no ARN has";
+        for (bad, why) in [
+            ("", PARTS),
+            ("*", PARTS),
+            ("arn:*", PARTS),
+            ("ARN:aws:iam::123456789012:role/x*", "starts with `arn:`"),
+            ("arn:*:iam::123456789012:role/x*", PARTITION),
+            ("arn:aws:iam:*:123456789012:role/x*", "the region is empty"),
+            ("arn:aws:iam::*:role/x*", ACCOUNT),
+            ("arn:aws:iam::12345678901?:role/x*", ACCOUNT),
+            ("arn:aws:*::123456789012:role/x*", "the service is `iam`"),
+            ("arn:aws:s3::123456789012:role/x", "the service is `iam`"),
+            ("arn:aws:iam::123456789012:*", RESOURCE),
+            ("arn:aws:iam::123456789012:ro*", RESOURCE),
+            ("arn:aws:iam::123456789012:role", RESOURCE),
+            ("arn:aws:iam::123456789012:user", RESOURCE),
+            ("arn:aws:sts::123456789012:federated-user", RESOURCE),
+            ("arn:aws:sts::123456789012:role/x", RESOURCE),
+            ("arn:aws:iam::123456789012:federated-user/x", RESOURCE),
+            ("arn:aws:sts::123456789012:assumed-role/x/*", "matched by the role"),
+            ("arn:aws:iam::123456789012:role/", "a name or `*` is missing"),
+            ("arn:aws:iam::123456789012:role/path/x*", "leave the path out"),
+            ("arn:aws:iam::123456789012:role/x y*", CHARACTER),
+            ("arn:aws:iam::123456789012:role/{{SessionName}}", CHARACTER),
         ] {
-            assert!(ArnPattern::parse(bad).is_err(), "{bad}");
+            let error = ArnPattern::parse(bad).unwrap_err().to_string();
+            assert!(error.contains(why), "{bad}: {error}");
         }
         for good in [
             "arn:aws:iam::123456789012:role/*",
@@ -235,6 +243,45 @@ mod tests {
             "arn:aws:sts::123456789012:federated-user/b?b",
         ] {
             assert_eq!(ArnPattern::parse(good).unwrap().to_string(), good);
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_as_long_as_an_arn_may_be() {
+        let of_length = |length: usize| format!("{:*<length$}", "arn:aws:iam::123456789012:role/");
+        assert!(ArnPattern::parse(&of_length(MAX_PATTERN_LEN)).is_ok());
+        for length in [MAX_PATTERN_LEN + 1, 2 * MAX_PATTERN_LEN] {
+            assert!(ArnPattern::parse(&of_length(length)).unwrap_err().to_string().contains("longer"), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_callers_of_its_partition_account_and_kind() {
+        let pattern = ArnPattern::parse("arn:aws:iam::123456789012:role/d*").unwrap();
+        for (arn, want) in [
+            ("arn:aws:iam::123456789012:role/dev", true),
+            ("arn:aws:sts::123456789012:assumed-role/dev/alice", true),
+            ("arn:aws:iam::123456789012:role/ops", false),
+            ("arn:aws:iam::123456789012:user/dev", false),
+            ("arn:aws:iam::210987654321:role/dev", false),
+            ("arn:aws-cn:iam::123456789012:role/dev", false),
+        ] {
+            assert_eq!(pattern.matches(&Arn::parse(arn).unwrap()), want, "{arn}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_one_that_matches_less() {
+        for (wide, narrow, want) in [
+            ("role/*", "role/dev", true),
+            ("role/d*", "role/d?v*", true),
+            ("role/dev", "role/dev", true),
+            ("role/d*", "role/*", false),
+            ("role/dev", "role/d*", false),
+            ("role/*", "user/dev", false),
+        ] {
+            let parse = |resource| ArnPattern::parse(&format!("arn:aws:iam::123456789012:{resource}")).unwrap();
+            assert_eq!(parse(wide).covers(&parse(narrow)), want, "{wide} {narrow}");
         }
     }
 

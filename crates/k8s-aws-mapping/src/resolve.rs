@@ -116,7 +116,7 @@ pub(crate) fn would_match(
     }
     match &rule.subject {
         Subject::Arn(exact) => (*exact.key == *key).then_some(MatchKind::Arn),
-        Subject::Sso(role) => (sso && sso_role(caller).as_ref() == Some(role)).then_some(MatchKind::Sso),
+        Subject::Sso(role) => (sso && sso_role(caller).as_ref() == Some(&**role)).then_some(MatchKind::Sso),
         Subject::Pattern(p) => p.matches_canonical(caller.canonical_arn()).then_some(MatchKind::Pattern),
         Subject::UserIdOnly | Subject::Nobody { .. } => None,
     }
@@ -164,7 +164,7 @@ impl Snapshot {
                 };
                 let at = RuleRef::new(backend.mode, &rule.place, kind);
                 let arn_fits = match &rule.subject {
-                    Subject::Arn(exact) if kind == MatchKind::UserId => *exact.key == *key,
+                    Subject::Arn(exact) => *exact.key == *key,
                     Subject::Nobody { .. } => false,
                     _ => true,
                 };
@@ -273,4 +273,33 @@ pub(crate) fn may_be_system(name: &str, template: Option<&Template>) -> bool {
         let spelt = t.literal_prefix();
         t.is_literal() || (is_system(spelt) && spelt.get(SYSTEM.len()..).is_some_and(|rest| rest.contains(':')))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::List;
+    use crate::rule::Place;
+    use k8s_aws_identity::AccountId;
+
+    #[test]
+    fn a_control_character_is_refused_wherever_it_comes_from() {
+        let place = Place { list: List::Roles, index: 0, span: None, object: None };
+        let rule = RuleRef::new(BackendMode::MountedFile, &place, MatchKind::Arn);
+        let template = |text| Template::parse(text).unwrap();
+        let reason = |username, group, session_name| {
+            let names = Names { username: template(username), groups: [template(group)].into() };
+            let account = AccountId::parse("123456789012").unwrap();
+            let values = Values { account, session_name, access_key_id: "", private_dns_name: "" };
+            match render(&names, &values, rule.clone(), &ReservedPrefixes::default()) {
+                Resolution::NotMapped(refusal) => Some((refusal.reason, refusal.name.unwrap_or_default())),
+                _ => None,
+            }
+        };
+        let (literal, variable) = ("dev", "dev:{{SessionName}}");
+        let refused = Some((Reason::ControlCharacter, "dev:a\nb".to_owned()));
+        assert_eq!(reason(variable, literal, "a\nb"), refused);
+        assert_eq!(reason(literal, variable, "a\nb"), refused);
+        assert_eq!(reason(variable, variable, "a b"), None);
+    }
 }

@@ -49,9 +49,9 @@ pub enum Subject {
     /// One principal.
     Arn(ExactArn),
     /// A permission set of IAM Identity Center.
-    Sso(SsoRole),
+    Sso(Box<SsoRole>),
     /// Every principal whose canonical ARN matches.
-    Pattern(ArnPattern),
+    Pattern(Box<ArnPattern>),
     /// Whoever has the rule's user id.
     UserIdOnly,
     /// Nobody: with strict user ids, a rule whose ARN is none.
@@ -66,7 +66,7 @@ pub enum Subject {
 #[non_exhaustive]
 pub struct ExactArn {
     /// The ARN as it was written.
-    pub text: Box<str>,
+    pub text: Arc<str>,
     /// What a caller's canonical ARN in lower case must be.
     pub(crate) key: Arc<str>,
     /// A role with a path, which callers' ARNs do not have.
@@ -86,7 +86,9 @@ impl ExactArn {
             _ if has_path => arn.without_role_path().to_string().into(),
             _ => lower.into(),
         };
-        Ok((Self { text: text.into(), key, has_path }, arn))
+        // One and the same text where it is written as callers' ARNs are, which most are.
+        let text = if *key == *text { key.clone() } else { text.into() };
+        Ok((Self { text, key, has_path }, arn))
     }
 
     /// The ARN taken apart, in lower case.

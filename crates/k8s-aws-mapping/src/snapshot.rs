@@ -191,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn options_hold_for_the_snapshots_made_from_then_on() {
+        let mode = BackendMode::EksConfigMap;
+        let mut engine = Engine::new([mode], Options::default());
+        engine.load(mode, document(GOOD));
+        let before = engine.snapshot();
+        let mut reserved = ReservedPrefixes::default();
+        reserved.reserve_usernames(mode, ["bo"]);
+        engine.set_options(Options { reserved, ..Options::default() });
+        assert_eq!(bob(&engine.snapshot()), None);
+        assert_eq!(bob(&before).as_deref(), Some("bob"));
+    }
+
+    #[test]
     fn snapshots_can_be_shared_between_threads() {
         fn shared<T: Send + Sync + Clone>(_: &T) {}
         shared(&Engine::new([], Options::default()).snapshot());

@@ -147,6 +147,36 @@ mod tests {
     }
 
     #[test]
+    fn rules_are_found_by_partition_account_and_permission_set() {
+        use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+        let rule = |set, account, partition| SsoRole::new(set, account, Some(partition)).unwrap();
+        let hash = |rule: SsoRole| BuildHasherDefault::<DefaultHasher>::default().hash_one(rule);
+        let dev = hash(rule("dev", "123456789012", "aws"));
+        assert_eq!(hash(rule("Dev", "123456789012", "aws")), dev, "what is equal is found");
+        // Otherwise looking one up would take longer the more there are.
+        for other in [
+            rule("ops", "123456789012", "aws"),
+            rule("dev", "210987654321", "aws"),
+            rule("dev", "123456789012", "aws-cn"),
+        ] {
+            assert_ne!(hash(other), dev);
+        }
+    }
+
+    #[test]
+    fn usual_suffixes_are_16_hexadecimal_digits() {
+        for (suffix, want) in [
+            ("0123456789abcdef", true),
+            ("0123456789abcde", false),
+            ("0123456789abcdef0", false),
+            ("0123456789abcdeg", false),
+            ("", false),
+        ] {
+            assert_eq!(is_usual_suffix(suffix), want, "{suffix}");
+        }
+    }
+
+    #[test]
     fn partition_account_and_name_are_checked() {
         for (set, account, partition) in [
             ("", "123456789012", None),

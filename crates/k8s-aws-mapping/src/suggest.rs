@@ -28,18 +28,15 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.iter().enumerate() {
-        let mut row = Vec::with_capacity(b.len() + 1);
-        row.push(i + 1);
-        let mut left = i + 1;
+        let mut row = vec![i + 1];
         for (j, cb) in b.iter().enumerate() {
-            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-            let mut cost = (at(&last, j) + usize::from(ca != cb)).min(at(&last, j + 1) + 1).min(left + 1);
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or_default();
+            let mut cost = (at(&last, j) + usize::from(ca != cb)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
             let swapped = j > 0 && i > 0 && a.get(i - 1) == Some(cb) && b.get(j - 1) == Some(ca);
             if swapped {
                 cost = cost.min(at(&before, j - 1) + 1);
             }
             row.push(cost);
-            left = cost;
         }
         before = last;
         last = row;
@@ -73,5 +70,13 @@ mod tests {
         assert_eq!(nearest("a", ["b"]), None);
         assert_eq!(nearest(&"groups".repeat(20), ["groups"]), None);
         assert_eq!(nearest("grups", ["username", "groups"]), Some("groups"));
+    }
+
+    #[test]
+    fn words_of_64_characters_are_compared_and_longer_ones_not() {
+        let (longest, longer, far) = ("é".repeat(64), "é".repeat(65), "é".repeat(100));
+        assert_eq!(nearest(&longest, [&*longer]), Some(&*longer));
+        assert_eq!(nearest(&longer, [&*longest]), None);
+        assert_eq!(nearest(&far, [&*far]), None);
     }
 }

@@ -98,15 +98,8 @@ impl<'c> Values<'c> {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Template {
+    // Nothing else: there may be very many templates, and finding the variables again takes less than a look into a map.
     source: Box<str>,
-    /// Literal pieces and variables in turn; none where the template is one literal.
-    parts: Box<[Part]>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Part {
-    Literal { start: u32, end: u32 },
-    Variable(Variable),
 }
 
 impl Template {
@@ -124,38 +117,11 @@ impl Template {
         if let Some((at, _)) = text.char_indices().find(|(_, c)| broken(*c)) {
             return Err(MappingError::ControlCharacter { at });
         }
-        if !text.contains("{{") && !text.contains("}}") {
-            return Ok(Self { source: text.into(), parts: Box::default() });
+        let mut from = 0;
+        while let Some((_, _, end)) = next_variable(text, from)? {
+            from = end;
         }
-        let mut parts = Vec::new();
-        let mut literal = 0;
-        let mut at = 0;
-        let bytes = text.as_bytes();
-        while let Some(rest) = bytes.get(at..).filter(|r| !r.is_empty()) {
-            if rest.starts_with(b"{{") && !rest.starts_with(b"{{{") {
-                let inner = text.get(at + 2..).unwrap_or_default();
-                let end = inner.find("}}").ok_or(MappingError::TemplateUnbalanced { at })?;
-                let name = inner.get(..end).unwrap_or_default();
-                let variable = Variable::ALL.into_iter().find(|v| v.as_str() == name).ok_or_else(|| {
-                    let nearest = suggest::nearest(name.trim(), Variable::ALL.map(Variable::as_str));
-                    MappingError::TemplateUnknownVariable { nearest, at }
-                })?;
-                if at > literal {
-                    parts.push(Part::Literal { start: literal as u32, end: at as u32 });
-                }
-                parts.push(Part::Variable(variable));
-                at += 2 + end + 2;
-                literal = at;
-            } else if rest.starts_with(b"}}") {
-                return Err(MappingError::TemplateUnbalanced { at });
-            } else {
-                at += 1;
-            }
-        }
-        if !parts.is_empty() && bytes.len() > literal {
-            parts.push(Part::Literal { start: literal as u32, end: bytes.len() as u32 });
-        }
-        Ok(Self { source: text.into(), parts: parts.into() })
+        Ok(Self { source: text.into() })
     }
 
     /// The text as it was written.
@@ -165,24 +131,17 @@ impl Template {
 
     /// Whether there is no variable in it.
     pub fn is_literal(&self) -> bool {
-        self.parts.is_empty()
+        self.variables().next().is_none()
     }
 
     /// The text before the first variable.
     pub fn literal_prefix(&self) -> &str {
-        match self.parts.first() {
-            None => &self.source,
-            Some(Part::Literal { start, end }) => self.source.get(*start as usize..*end as usize).unwrap_or_default(),
-            Some(Part::Variable(_)) => "",
-        }
+        self.pieces().next().map_or("", |(literal, _)| literal)
     }
 
     /// The variables, in order.
     pub fn variables(&self) -> impl Iterator<Item = Variable> + '_ {
-        self.parts.iter().filter_map(|p| match p {
-            Part::Variable(v) => Some(*v),
-            Part::Literal { .. } => None,
-        })
+        self.pieces().filter_map(|(_, variable)| variable)
     }
 
     /// Whether rendering needs an instance's private DNS name.
@@ -192,25 +151,57 @@ impl Template {
 
     /// Puts the values in. The result may be empty, or begin with anything: what it may be is for the resolver.
     pub fn render(&self, values: &Values<'_>) -> String {
-        if self.is_literal() {
-            return self.source.clone().into_string();
-        }
         let mut out = String::with_capacity(self.source.len() + 32);
-        for part in &self.parts {
-            match part {
-                Part::Literal { start, end } => {
-                    out.push_str(self.source.get(*start as usize..*end as usize).unwrap_or_default());
-                }
-                Part::Variable(Variable::AccountId) => out.push_str(values.account.as_str()),
-                Part::Variable(Variable::SessionName) => out.push_str(&values.session_name.replace('@', "-")),
-                Part::Variable(Variable::SessionNameRaw) => out.push_str(values.session_name),
-                Part::Variable(Variable::SessionNameDistinct) => out.push_str(&values.session_name.replace('@', "~")),
-                Part::Variable(Variable::AccessKeyId) => out.push_str(values.access_key_id),
-                Part::Variable(Variable::Ec2PrivateDnsName) => out.push_str(values.private_dns_name),
+        for (literal, variable) in self.pieces() {
+            out.push_str(literal);
+            match variable {
+                None => {}
+                Some(Variable::AccountId) => out.push_str(values.account.as_str()),
+                Some(Variable::SessionName) => out.push_str(&values.session_name.replace('@', "-")),
+                Some(Variable::SessionNameRaw) => out.push_str(values.session_name),
+                Some(Variable::SessionNameDistinct) => out.push_str(&values.session_name.replace('@', "~")),
+                Some(Variable::AccessKeyId) => out.push_str(values.access_key_id),
+                Some(Variable::Ec2PrivateDnsName) => out.push_str(values.private_dns_name),
             }
         }
         out
     }
+
+    /// The literals, each with the variable behind it; the last has none.
+    fn pieces(&self) -> impl Iterator<Item = (&str, Option<Variable>)> {
+        let mut from = Some(0);
+        std::iter::from_fn(move || {
+            let begin = from.take()?;
+            // It was compiled, so there is no error.
+            let next = next_variable(&self.source, begin).ok().flatten();
+            from = next.map(|(_, _, end)| end);
+            let literal = self.source.get(begin..next.map_or(self.source.len(), |(at, ..)| at)).unwrap_or_default();
+            Some((literal, next.map(|(_, variable, _)| variable)))
+        })
+    }
+}
+
+/// The next variable of a text from a place on: where it starts, which it is, and where it ends.
+fn next_variable(text: &str, from: usize) -> Result<Option<(usize, Variable, usize)>, MappingError> {
+    let bytes = text.as_bytes().get(from..).unwrap_or_default();
+    for (offset, pair) in bytes.windows(2).enumerate() {
+        let at = from + offset;
+        match pair {
+            b"{{" if bytes.get(offset + 2) != Some(&b'{') => {
+                let inner = text.get(at + 2..).unwrap_or_default();
+                let length = inner.find("}}").ok_or(MappingError::TemplateUnbalanced { at })?;
+                let name = inner.get(..length).unwrap_or_default();
+                let variable = Variable::ALL.into_iter().find(|v| v.as_str() == name).ok_or_else(|| {
+                    let nearest = suggest::nearest(name.trim(), Variable::ALL.map(Variable::as_str));
+                    MappingError::TemplateUnknownVariable { nearest, at }
+                })?;
+                return Ok(Some((at, variable, at + 2 + length + 2)));
+            }
+            b"}}" => return Err(MappingError::TemplateUnbalanced { at }),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 impl fmt::Display for Template {
@@ -246,7 +237,9 @@ mod tests {
             ("{{{AccountID}}}", "{123456789012}"),
             ("é{{AccountID}}é", "é123456789012é"),
         ] {
-            assert_eq!(Template::parse(text).unwrap().render(&values("a@b")), want, "{text}");
+            let template = Template::parse(text).unwrap();
+            assert_eq!(template.render(&values("a@b")), want, "{text}");
+            assert_eq!(template.to_string(), text, "it is shown as it was written");
         }
     }
 

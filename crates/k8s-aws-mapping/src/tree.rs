@@ -23,7 +23,7 @@ mod simple;
 mod yaml;
 
 pub(crate) use json::JsonRead;
-pub(crate) use recover::{Chunk, chunks, section_of_key};
+pub(crate) use recover::{Chunk, Section, chunks, section_of_key};
 pub(crate) use simple::items as simple_items;
 
 /// The largest document that is read, in bytes.
@@ -318,6 +318,51 @@ mod tests {
         assert_eq!(root.get("e").unwrap().as_u64(), None);
         assert!(root.get("A").is_none());
         assert!(root.get_ignore_case("A").is_some());
+    }
+
+    #[test]
+    fn a_boolean_is_a_word_of_yaml_1_1_or_of_go() {
+        let read =
+            |word: &str| Tree::from_yaml(&format!("a: {word}")).unwrap().root().unwrap().get("a").unwrap().as_bool();
+        for word in ["true", "True", "TRUE", "yes", "on", "t", "y", "1", "'true'"] {
+            assert_eq!(read(word), Some(true), "{word}");
+        }
+        for word in ["false", "False", "FALSE", "no", "off", "f", "n", "0", "'false'"] {
+            assert_eq!(read(word), Some(false), "{word}");
+        }
+        for word in ["", "~", "2", "truth", "' true'", "[true]", "{true: true}"] {
+            assert_eq!(read(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_is_decimal_digits_that_fit() {
+        let read =
+            |word: &str| Tree::from_yaml(&format!("a: {word}")).unwrap().root().unwrap().get("a").unwrap().as_u64();
+        for (word, want) in [
+            ("0", Some(0)),
+            ("007", Some(7)),
+            ("'21362'", Some(21362)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("+1", None),
+            ("-1", None),
+            ("1.0", None),
+            ("1e3", None),
+            ("1_000", None),
+            ("''", None),
+            ("[1]", None),
+        ] {
+            assert_eq!(read(word), want, "{word}");
+        }
+    }
+
+    #[test]
+    fn where_a_second_document_starts_is_told() {
+        let second = |text: &str| Tree::from_yaml(text).unwrap().second_document().map(|at| (at.line, at.byte));
+        assert_eq!(second("a: 1\n---\nb: 2\n"), Some((2, 5)));
+        assert_eq!(second("---\na: 1\n"), None);
+        assert_eq!(second("a: 1\n"), None);
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &ServerArgs, mut configuration: Configuration, log:
     let metrics = Arc::new(Metrics::new());
     let read = configuration.file.take();
     let file = read.as_ref();
-    let config = file.map_or_else(|| ServerConfig::parse(""), |file| ServerConfig::from_tree(&file.tree));
+    let config = file.map_or_else(|| ServerConfig::parse(""), |file| file.mappings.clone());
     let config_file = file.map(|file| (file.path.clone(), reload::hash(&[Some(file.text.clone().into_bytes())])));
     let shown = file.map(|file| file.path.display().to_string()).unwrap_or_default();
     let how = (configuration.features.sso_role_match, settings.strict_user_ids);
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &ServerArgs, mut configuration: Configuration, log:
         return check(&settings, &mappings, (ignored, &metrics), &log);
     }
     announce::announce(&mappings, &settings.scrubbed_accounts, &log);
-    // It is several times as large as the mappings out of it, and the server lives long.
+    // Nobody needs the text any more, and the server lives long.
     drop(read);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())

@@ -3,6 +3,7 @@
 
 use crate::support::{HOST, PATIENCE, Program, Server};
 use http::Method;
+use k8s_aws_auth::mapping::tree::Tree;
 use k8s_aws_fake::{Credential, FakeAws, Identity};
 use kubernetes_fake::{FakeKubernetes, aws_auth};
 use serde::Deserialize;
@@ -22,8 +23,8 @@ struct Vector {
 }
 
 impl Vector {
-    /// None for those about what came before, about the backend-mode file, about backends that are not read, and about manifests
-    /// of several kinds.
+    /// None for those about what came before, about broken configuration files, about the backend-mode file, about backends that are
+    /// not read, and about manifests of several kinds.
     fn load(folder: &Path) -> Option<Self> {
         let has = |name: &str| folder.join(name).exists();
         let spec: Value = serde_json::from_str(&fs::read_to_string(folder.join("case.json")).unwrap()).unwrap();
@@ -32,8 +33,9 @@ impl Vector {
         {
             return None;
         }
-        // Our own keys go into its section `server`.
-        if has("config.yaml") && !fs::read_to_string(folder.join("config.yaml")).unwrap().contains("server:\n") {
+        // Our own keys go into its section `server`, and the program does not start with what is no YAML.
+        let config = has("config.yaml").then(|| fs::read_to_string(folder.join("config.yaml")).unwrap());
+        if config.is_some_and(|text| !text.contains("server:\n") || Tree::from_yaml(&text).is_err()) {
             return None;
         }
         let map = !lists(folder).is_empty();

@@ -32,7 +32,7 @@ impl EntryReader<'_> {
             (Some((text, value)), ..) => self.exact(text, value, place),
             (_, Some(sso), _) => self.sso(sso, place),
             (.., Some((text, value))) => match ArnPattern::parse(text) {
-                Ok(pattern) => Ok(Subject::Pattern(pattern)),
+                Ok(pattern) => Ok(Subject::Pattern(Box::new(pattern))),
                 Err(error) => {
                     let message = format!("{}: {error}; the entry is ignored", quoted(text));
                     Err(self.lose(place, Finding::new(Code::PatternMalformed, message).at(value.span)))
@@ -145,7 +145,7 @@ impl EntryReader<'_> {
         }
         let account = account.map_or("", |(t, _)| t);
         let partition = self.text(node, "partition", place)?.map(|(t, _)| t);
-        SsoRole::new(set, account, partition).map(Subject::Sso).map_err(|error| {
+        SsoRole::new(set, account, partition).map(|role| Subject::Sso(Box::new(role))).map_err(|error| {
             let message = format!("{error}; the entry is ignored");
             self.lose(place, Finding::new(Code::SsoMalformed, message).at(node.span))
         })

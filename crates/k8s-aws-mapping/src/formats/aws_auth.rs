@@ -186,3 +186,18 @@ fn finish(mut lists: Vec<ReadList>, other: Vec<LostEntry>, findings: Vec<Finding
     }
     Document::new(lists, findings, false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_up_to_16_mib() {
+        let unreadable = |length: usize| {
+            let document = Document::from_aws_auth([("mapRoles", " ".repeat(length))]);
+            document.unreadable_lists().next().is_some()
+        };
+        assert!(!unreadable(MAX_DOCUMENT_BYTES));
+        assert!(unreadable(MAX_DOCUMENT_BYTES + 1));
+    }
+}

@@ -5,8 +5,7 @@ use crate::document::{Document, ReadList};
 use crate::entry::{Entries, EntryReader, Rules};
 use crate::findings::{Code, Finding};
 use crate::formats::server::unknown_key;
-use crate::tree::{JsonRead, Node, Span};
-use std::sync::Arc;
+use crate::tree::{Field, JsonRead, Node, Span};
 
 const LISTS: [List; 3] = [List::Roles, List::Users, List::Accounts];
 const KEYS: [&str; 5] = ["LastUpdatedDateTime", "Version", "mapRoles", "mapUsers", "mapAccounts"];
@@ -44,7 +43,9 @@ impl DynamicFile {
     pub fn parse(text: &str, strict_user_ids: bool) -> Self {
         let rules = Rules { canonicalise: true, strict_user_ids, comma_lists: false, extended: true, json: true };
         let mut findings = Vec::new();
-        let read = JsonRead::new(text);
+        // First whether it is whole: of a file that is not, nothing counts. The entries are read after that, one at a time, because
+        // a tree of them all would be twice as large as what is made of it.
+        let read = JsonRead::giving(text, &mut |_, _| {});
         for (i, error) in read.errors.iter().enumerate() {
             let at = Span { start: error.at, end: error.at };
             let nothing_lost = read.skipped.get(i).is_some_and(|s| s.start == s.end);
@@ -75,10 +76,9 @@ impl DynamicFile {
             }
             findings.push(finding);
         }
-        let root = read.root.as_ref();
-        let get = |key: &str| root.and_then(|r| r.get_ignore_case(key));
-        let lists = LISTS.map(|list| read_list(get(list.as_str()), list, rules, &read.skipped, text, &mut findings));
-        let text_of = |key: &str| get(key).and_then(Node::as_str).map(str::to_owned);
+        let last = |key: &str| fields.iter().enumerate().rfind(|(_, field)| field.key.eq_ignore_ascii_case(key));
+        let text_of = |key: &str| last(key).and_then(|(_, field)| field.value.as_str()).map(str::to_owned);
+        let lists = LISTS.map(|list| read_list(last(list.as_str()), list, rules, &read.skipped, text, &mut findings));
         Self {
             document: Document::new(lists.into(), findings, strict_user_ids),
             version: text_of("Version"),
@@ -88,7 +88,7 @@ impl DynamicFile {
 }
 
 fn read_list(
-    node: Option<&Node>,
+    field: Option<(usize, &Field)>,
     list: List,
     rules: Rules,
     skipped: &[Span],
@@ -96,23 +96,25 @@ fn read_list(
     findings: &mut Vec<Finding>,
 ) -> ReadList {
     let mut reader = EntryReader { list, rules, out: Entries::default(), findings };
-    if let Some(node) = node.filter(|n| !n.is_null()) {
-        let Some(items) = node.as_list() else {
+    if let Some((index, Field { value: node, .. })) = field.filter(|(_, field)| !field.value.is_null()) {
+        if node.as_list().is_none() {
             let message = format!("`{list}` is {}, and must be a list; the last good list stays in use", node.kind());
             reader.findings.push(Finding::new(Code::Unreadable, message).in_list(list).at(node.span));
             return ReadList::unreadable(list);
-        };
-        let within = |s: &&Span| node.span.start < s.start && s.end <= node.span.end && s.start != s.end;
-        let mut skipped = skipped.iter().filter(within).peekable();
-        for item in items {
-            while let Some(span) = skipped.next_if(|s| s.start < item.span.start) {
-                reader.unreadable_item(*span, span.of(text).unwrap_or_default());
-            }
-            reader.item(item);
         }
+        let within = |s: &&Span| (node.span.start..node.span.end).contains(&s.start) && s.start != s.end;
+        let mut skipped = skipped.iter().filter(within).peekable();
+        JsonRead::giving(text, &mut |of, item| {
+            if of == index {
+                while let Some(span) = skipped.next_if(|s| s.end <= item.span.start) {
+                    reader.unreadable_item(*span, span.of(text).unwrap_or_default());
+                }
+                reader.item(&item);
+            }
+        });
         for span in skipped {
             reader.unreadable_item(*span, span.of(text).unwrap_or_default());
         }
     }
-    ReadList { list, entries: Arc::new(reader.out), readable: true }
+    ReadList::of(list, reader.out)
 }

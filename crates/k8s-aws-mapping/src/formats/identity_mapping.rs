@@ -63,7 +63,7 @@ impl Document {
         let mut objects: Vec<(Arc<str>, Node)> = Vec::new();
         let mut first = 1;
         for line in 1..=lines.count() + 1 {
-            let ends = line > lines.count() || (lines.line(line).starts_with("---") && line > first);
+            let ends = line > lines.count() || lines.line(line).starts_with("---");
             if !ends {
                 continue;
             }
@@ -120,4 +120,22 @@ fn spec_node(spec: &IdentityMappingSpec) -> Node {
     let groups = Node { span: Span::default(), value: Value::List(spec.groups.iter().map(|g| text(g)).collect()) };
     let fields = vec![field("arn", text(&spec.arn)), field("username", text(&spec.username)), field("groups", groups)];
     Node { span: Span::default(), value: Value::Map(fields) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canonical_arn_is_in_lower_case_and_that_of_the_role() {
+        for (arn, want) in [
+            ("arn:aws:iam::123456789012:user/Bob", "arn:aws:iam::123456789012:user/bob"),
+            ("arn:aws:iam::123456789012:role/Path/Dev", "arn:aws:iam::123456789012:role/path/dev"),
+            ("arn:aws:sts::123456789012:assumed-role/Dev/alice", "arn:aws:iam::123456789012:role/dev"),
+        ] {
+            let spec = IdentityMappingSpec { arn: arn.to_owned(), ..IdentityMappingSpec::default() };
+            assert_eq!(spec.canonical_arn().as_deref(), Ok(want));
+        }
+        assert_eq!(IdentityMappingSpec::default().canonical_arn().map_err(|e| e.reason()), Err("arn_malformed"));
+    }
 }

@@ -1,10 +1,10 @@
 //! The mapping part of the server's configuration file.
 
-use crate::document::{Document, ReadList, read_node, recover};
-use crate::entry::{Rules, field};
+use crate::document::{Document, ReadList, read_node, read_simple, recover};
+use crate::entry::{self, Rules, field};
 use crate::findings::{Code, Finding, quoted};
 use crate::reserved::ReservedPrefixes;
-use crate::tree::{Chunk, Field, Lines, MAX_DOCUMENT_BYTES, Node, Span, Tree, section_of_key};
+use crate::tree::{Chunk, Field, Lines, MAX_DOCUMENT_BYTES, Node, Section, Span, SyntaxError, Tree, section_of_key};
 use crate::{BackendMode, List, suggest};
 
 pub(crate) const RULES: Rules =
@@ -79,24 +79,90 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// Reads the file. It never fails as a whole; look at the findings.
     pub fn parse(text: &str) -> Self {
-        match Tree::from_yaml(text) {
-            Ok(tree) => Self::from_tree(&tree),
+        match Self::read(text) {
+            Ok((_, config)) => config,
             Err(error) => Self::recover(text, &error),
         }
     }
 
+    /// Reads the file, and gives its tree too, for the settings that are no mappings: lists of mappings may be missing in it. A
+    /// tree of all of it would have seven times the size of its text.
+    ///
+    /// # Errors
+    /// As [`Tree::from_yaml`]; [`ServerConfig::parse`] reads what can be read all the same.
+    pub fn read(text: &str) -> Result<(Tree, Self), SyntaxError> {
+        if let Some(read) = Self::read_simple(text) {
+            return Ok(read);
+        }
+        let tree = Tree::from_yaml(text)?;
+        let config = Self::from_tree(&tree);
+        Ok((tree, config))
+    }
+
+    /// Reads a file without a tree of its lists, where those are simple: they are read by themselves, and all the rest as if their
+    /// lines were blank. None where it is not certain that this says the same.
+    fn read_simple(text: &str) -> Option<(Tree, Self)> {
+        let lines = Lines::new(text);
+        let whole = Chunk { first: 1, end: lines.count() + 1 };
+        let server = section_of_key(&lines, whole, "server", true)?.body;
+        let mut rest = text.to_owned();
+        let mut read = Vec::new();
+        for list in LISTS {
+            let Some(Section { key_line, body }) = section_of_key(&lines, server, list.as_str(), true) else {
+                continue;
+            };
+            // An anchor or a tag would be about the list.
+            let behind = lines.line(key_line).split_once(':').map(|(_, behind)| behind.trim_start());
+            let mut findings = Vec::new();
+            if behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('#'))
+                && let Some(entries) = read_simple(&lines, body, list, RULES, &mut findings)
+            {
+                let Span { start, end } = body.span(&lines);
+                let blank = body.text(&lines).replace(|c| c != '\n', " ");
+                rest.replace_range(start.byte as usize..end.byte as usize, &blank);
+                read.push((key_line, entries, findings));
+            }
+        }
+        if read.is_empty() {
+            return None;
+        }
+        let tree = Tree::from_yaml(&rest).ok()?;
+        // To the parser, too, the lines above theirs are keys of the section that have no value, and the only ones of their names: so
+        // the lists are their values.
+        let server = only(tree.root()?, "server")?;
+        for (key_line, entries, _) in &read {
+            let field = only(&server.value, entries.list.as_str())?;
+            if field.key_span.start.line != *key_line || !field.value.is_null() {
+                return None;
+            }
+        }
+        let config = Self::assemble(&tree, |list, node, findings| {
+            match read.iter().position(|(_, entries, _)| entries.list == list) {
+                Some(at) => {
+                    let (_, entries, of_list) = read.swap_remove(at);
+                    of_list.into_iter().for_each(|finding| entry::push(findings, finding));
+                    entries
+                }
+                None => read_node(node, list, RULES, findings),
+            }
+        });
+        Some((tree, config))
+    }
+
     /// Reads a file that was parsed already.
     pub fn from_tree(tree: &Tree) -> Self {
+        Self::assemble(tree, |list, node, findings| read_node(node, list, RULES, findings))
+    }
+
+    /// `read` reads the lists, in their order.
+    fn assemble(tree: &Tree, mut read: impl FnMut(List, Option<&Node>, &mut Vec<Finding>) -> ReadList) -> Self {
         let mut findings = Vec::new();
         if let Some(at) = tree.second_document() {
             let message = "a second YAML document starts here; nothing from here on is read";
             findings.push(Finding::new(Code::SecondDocument, message).at(Span { start: at, end: at }));
         }
         let server = tree.root().and_then(|r| r.get_ignore_case("server"));
-        let read = |list: List| {
-            let node = server.and_then(|s| s.get_ignore_case(list.as_str()));
-            read_node(node, list, RULES, &mut findings)
-        };
+        let read = |list: List| read(list, server.and_then(|s| s.get_ignore_case(list.as_str())), &mut findings);
         let lists: Vec<ReadList> = LISTS.map(read).into();
         let document = Document::new(lists, findings, false);
         let mut findings = Vec::new();
@@ -140,6 +206,12 @@ impl ServerConfig {
         let reserved_readable = reserved.is_some();
         Self { document, reserved: reserved.unwrap_or_default(), findings, reserved_readable }
     }
+}
+
+/// The field of a map with this key in any letter case, where there is one and no other.
+fn only<'n>(node: &'n Node, key: &str) -> Option<&'n Field> {
+    let mut fields = node.as_map()?.iter().filter(|field| field.key.eq_ignore_ascii_case(key));
+    fields.next().filter(|_| fields.next().is_none())
 }
 
 /// The unknown keys at the top and under `server`, each with the nearest known one. `more_top` and `more_server` are
@@ -239,4 +311,67 @@ fn prefixes(f: &Field, findings: &mut Vec<Finding>) -> Vec<String> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Value;
+    use proptest::prelude::*;
+
+    /// All that a configuration says, in the order in which it says it.
+    fn said(config: &ServerConfig) -> String {
+        let document = &config.document;
+        let (rules, accounts): (Vec<_>, Vec<_>) = (document.rules().collect(), document.accounts().collect());
+        let lost: Vec<_> = document.lost_entries().collect();
+        let unreadable: Vec<_> = document.unreadable_lists().collect();
+        format!("{rules:?} {accounts:?} {lost:?} {unreadable:?} {:?} {:?}", document.findings(), config.reserved)
+    }
+
+    /// All of a file but its lists of mappings.
+    fn settings(tree: &Tree) -> Option<Node> {
+        let mut root = tree.root().cloned();
+        if let Some(Node { value: Value::Map(fields), .. }) = &mut root {
+            for field in fields.iter_mut().filter(|field| field.key.eq_ignore_ascii_case("server")) {
+                // It ends where its last value does.
+                field.value.span.end = field.value.span.start;
+                let Value::Map(fields) = &mut field.value.value else { continue };
+                fields.retain(|field| !LISTS.iter().any(|list| list.as_str().eq_ignore_ascii_case(&field.key)));
+            }
+        }
+        root.map(|root| Node { span: Span::default(), ..root })
+    }
+
+    #[test]
+    fn a_simple_file_is_read_without_a_tree_of_its_lists() {
+        let text = "server:\n  stateDir: &s '/var/x'\n  é: *s\n  mapAccounts: '1, 2'\n  mapUsers:\n  - userarn: arn:aws:iam::123456789012:user/a\n    username: a\n  mapRoles:\n  - rolearn: b\n";
+        let (tree, config) = ServerConfig::read_simple(text).unwrap();
+        let server = tree.root().unwrap().get("server").unwrap();
+        assert_eq!(server.get("stateDir").unwrap().as_str(), Some("/var/x"));
+        assert!(server.get("mapUsers").unwrap().is_null());
+        assert_eq!((config.document.rules().count(), config.document.lost_entries().count()), (1, 3));
+        assert_eq!(said(&config), said(&ServerConfig::from_tree(&Tree::from_yaml(text).unwrap())));
+    }
+
+    proptest! {
+        #[test]
+        fn a_file_says_the_same_whichever_way_it_is_read(
+            begin in prop::sample::select(vec!["", "server:\n  mapUsers:\n  - userarn: arn:aws:iam::123456789012:user/r\n"]),
+            lines in proptest::collection::vec(prop::sample::select(vec![
+                "server:", "server:", "  mapRoles:", "  mapUsers:", "  mapAccounts:", "  MapUsers:", "  mapAccounts: 111122223333",
+                "server: &i", "  mapUsers: &j", "  mapRoles: *j", "  mapRoles: # k", "  mapUsers: !!seq", "  k: \"l", "k: 'l", "\"", "  '", "note: |", "  o: >-",
+                "---", "<<: *i", "  <<: *j", "  p: [", "  ]", "p: {", "}", "? q", "  ? mapRoles", "  :", " mapRoles:", "\tmapRoles:", "  \"mapRoles\":",
+                "  - rolearn: arn:aws:iam::123456789012:role/a", "  - userarn: arn:aws:iam::123456789012:user/B", "    username: c",
+                "    username: c", "    groups: [d, 'e']", "    groups:", "    - system:masters", "  - 012345678901", "  - x: y",
+                "  reservedPrefixConfig:", "  - backendmode: CRD", "    usernamePrefixReserveList: [f]", "clusterID: g", "# h", "  mapRoles: []",
+            ]), 0..14),
+        ) {
+            let text = begin.to_owned() + &lines.join("\n") + "\n";
+            if let Ok(tree) = Tree::from_yaml(&text) {
+                let (rest, config) = ServerConfig::read(&text).unwrap();
+                prop_assert_eq!(said(&config), said(&ServerConfig::from_tree(&tree)));
+                prop_assert_eq!(settings(&rest), settings(&tree));
+            }
+        }
+    }
 }

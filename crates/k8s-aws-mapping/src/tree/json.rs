@@ -22,6 +22,16 @@ pub(crate) struct JsonRead {
 
 impl JsonRead {
     pub(crate) fn new(text: &str) -> Self {
+        Self::read(text, None)
+    }
+
+    /// Gives the items of the lists in the root object away, each with the index of the list's field: in the tree those lists are
+    /// empty, and no more than one of the items is in memory at a time.
+    pub(crate) fn giving(text: &str, each: &mut dyn FnMut(usize, Node)) -> Self {
+        Self::read(text, Some(each))
+    }
+
+    fn read<'t>(text: &'t str, give: Option<&'t mut dyn FnMut(usize, Node)>) -> Self {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let offset = text.len() - body.len();
         let mut reader = Reader {
@@ -31,6 +41,8 @@ impl JsonRead {
             at: offset,
             errors: Vec::new(),
             skipped: Vec::new(),
+            give,
+            field: 0,
         };
         if text.len() > MAX_DOCUMENT_BYTES {
             let error = SyntaxError::new(Position::default(), "the document is larger than 16 MiB");
@@ -67,6 +79,9 @@ struct Reader<'t> {
     at: usize,
     errors: Vec<SyntaxError>,
     skipped: Vec<Span>,
+    give: Option<&'t mut dyn FnMut(usize, Node)>,
+    /// Which field of the root object is being read.
+    field: usize,
 }
 
 type Read<T> = Result<T, SyntaxError>;
@@ -92,11 +107,11 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Read<Node> {
-        if depth > MAX_DEPTH {
-            return Err(self.error("lists and maps nest deeper than 32 levels"));
-        }
         let start = self.at;
         let value = match self.peek() {
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => {
+                return Err(self.error("lists and maps nest deeper than 32 levels"));
+            }
             Some(b'{') => Value::Map(self.object(depth)?),
             Some(b'[') => Value::List(self.list(depth)?),
             Some(b'"') => Value::Scalar { text: self.string()?, style: Style::DoubleQuoted },
@@ -128,6 +143,9 @@ impl Reader<'_> {
             }
             self.at += 1;
             self.blanks();
+            if depth == 0 {
+                self.field = fields.len();
+            }
             let value = self.value(depth + 1)?;
             fields.push(Field { key, key_span, value });
             self.blanks();
@@ -145,6 +163,7 @@ impl Reader<'_> {
     fn list(&mut self, depth: usize) -> Read<Vec<Node>> {
         let mut items = Vec::new();
         let recovering = depth + 1 == ENTRY_DEPTH;
+        let mut empty = true;
         self.at += 1;
         self.blanks();
         if self.peek() == Some(b']') {
@@ -154,7 +173,7 @@ impl Reader<'_> {
         loop {
             self.blanks();
             let start = self.at;
-            if recovering && !items.is_empty() && self.peek() == Some(b']') {
+            if recovering && !empty && self.peek() == Some(b']') {
                 let error = self.error("a comma stands behind the last entry");
                 self.errors.push(error);
                 self.skipped.push(self.span(self.at));
@@ -162,7 +181,13 @@ impl Reader<'_> {
                 return Ok(items);
             }
             match self.value(depth + 1) {
-                Ok(node) => items.push(node),
+                Ok(node) => {
+                    empty = false;
+                    match self.give.as_mut().filter(|_| recovering) {
+                        Some(give) => give(self.field, node),
+                        None => items.push(node),
+                    }
+                }
                 Err(error) if recovering => {
                     self.at = start;
                     // An entry that does not end leaves nothing to go on from.
@@ -198,17 +223,23 @@ impl Reader<'_> {
         while let Some(b) = self.peek() {
             match b {
                 b'"' => {
+                    let quote = self.at;
                     self.at += 1;
                     while let Some(b) = self.peek() {
                         match b {
                             b'\\' => self.at += 1,
-                            // No string goes over a line, so an unclosed quote costs its line only.
                             b'"' | b'\n' => break,
                             _ => {}
                         }
                         self.at += 1;
                     }
+                    // No string goes over a line: behind a quote that is not closed, brackets are brackets.
+                    if self.peek() == Some(b'\n') {
+                        self.at = quote;
+                    }
                 }
+                // Or such a line would be looked at once for every quote in it.
+                b'\\' => self.at += 1,
                 b'{' | b'[' => depth += 1,
                 b']' | b',' if depth == 0 => return true,
                 b'}' | b']' => depth = depth.saturating_sub(1),
@@ -336,6 +367,14 @@ mod tests {
         assert_eq!(kept, ["1", "3", "4"]);
         assert_eq!(read.errors.len(), 3, "{:?}", read.errors);
         assert_eq!(read.root.unwrap().get("v").unwrap().as_u64(), Some(1));
+    }
+
+    #[test]
+    fn a_line_is_not_read_again_for_every_quote_in_it() {
+        let line = "\\\"".repeat(1 << 17);
+        let read = JsonRead::new(&format!("{{\"mapRoles\": [{{\"a\": \"{line}}},\n{{\"a\": \"2\"}}]}}"));
+        let roles = read.root.as_ref().and_then(|r| r.get("mapRoles")).unwrap().as_list().unwrap();
+        assert_eq!((roles.len(), read.errors.len()), (1, 1));
     }
 
     #[test]

@@ -30,7 +30,6 @@ impl Chunk {
             p.byte += span.start.byte;
         };
         match yaml::read(text) {
-            Ok(tree) if self.first == 1 => Ok(tree),
             Ok(mut tree) => {
                 if let Some(root) = &mut tree.root {
                     shift_node(root, &shift);
@@ -136,8 +135,8 @@ mod tests {
 
     #[test]
     fn entries_are_told_apart_by_the_level_of_the_list() {
-        let text = "# head\n- rolearn: a\n  groups:\n  - x\n  - y\n- rolearn: [\n- username: c\n";
-        assert_eq!(split(text), ["- rolearn: a\n  groups:\n  - x\n  - y\n", "- rolearn: [\n", "- username: c\n"]);
+        let text = "# head\n- rolearn: a\n  groups:\n  - x\n  - y: z\n- rolearn: [\n- username: c\n";
+        assert_eq!(split(text), ["- rolearn: a\n  groups:\n  - x\n  - y: z\n", "- rolearn: [\n", "- username: c\n"]);
     }
 
     #[test]
@@ -168,5 +167,16 @@ mod tests {
         let roles = section_of_key(&lines, server.body, "maproles", true).unwrap();
         assert_eq!((roles.body.first, roles.body.end), (5, 8));
         assert!(section_of_key(&lines, server.body, "maproles", false).is_none());
+    }
+
+    #[test]
+    fn the_level_of_keys_is_that_of_the_first_one() {
+        let text = "---\n  # a\n  b:\n\n  # c\n      d: 1\n    # e\n      f: 2\n  g: 3\n";
+        let lines = Lines::new(text);
+        let whole = Chunk { first: 1, end: lines.count() + 1 };
+        let b = section_of_key(&lines, whole, "b", false).unwrap();
+        assert_eq!((b.key_line, b.body.end), (3, 9));
+        assert_eq!(section_of_key(&lines, b.body, "f", false).map(|f| f.key_line), Some(8));
+        assert!(section_of_key(&lines, whole, "d", false).is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! The YAML that people mostly write, read in one pass.
 //!
-//! Block lists and block maps of one-line scalars in ASCII. Whatever goes beyond that, or is wrong, is none of this
+//! Block lists and block maps of one-line scalars, and of one-line lists of those in brackets, in ASCII. Whatever goes beyond that, or is wrong, is none of this
 //! reader's business: it gives up, and the full parser decides. What it does read, it reads as the full parser does,
 //! positions included; a test compares the two. It is there because loading a full ConfigMap takes a third of the time.
 
@@ -18,9 +18,9 @@ pub(super) fn read(text: &str) -> Option<Tree> {
 }
 
 /// Reads a list that is as simple as that item by item: no more than one of them is in memory at a time. Where it turns out not to
-/// be, some items may have been given already.
-pub(crate) fn items(text: &str, mut each: impl FnMut(Node)) -> Option<()> {
-    let mut reader = Reader::new(text)?;
+/// be, some items may have been given already. `text` is whole lines of a larger one, from `begin` on.
+pub(crate) fn items(text: &str, begin: Position, mut each: impl FnMut(Node)) -> Option<()> {
+    let mut reader = Reader::within(text, begin)?;
     let first = reader.current.filter(Rest::is_item)?;
     reader.items(first.indent, 0, &mut each)?;
     reader.current.is_none().then_some(())
@@ -55,6 +55,8 @@ impl<'t> Rest<'t> {
 
 struct Reader<'t> {
     text: &'t str,
+    /// How many bytes stand before it.
+    before: u32,
     next: usize,
     line: u32,
     current: Option<Rest<'t>>,
@@ -63,10 +65,15 @@ struct Reader<'t> {
 impl<'t> Reader<'t> {
     /// At the first line.
     fn new(text: &'t str) -> Option<Self> {
+        Self::within(text, Position { line: 1, column: 1, byte: 0 })
+    }
+
+    /// At the first line of a text that is whole lines of a larger one.
+    fn within(text: &'t str, begin: Position) -> Option<Self> {
         if text.len() > MAX_DOCUMENT_BYTES || !text.is_ascii() {
             return None;
         }
-        let mut reader = Self { text, next: 0, line: 0, current: None };
+        let mut reader = Self { text, before: begin.byte, next: 0, line: begin.line.checked_sub(1)?, current: None };
         reader.advance()?;
         Some(reader)
     }
@@ -92,7 +99,8 @@ impl<'t> Reader<'t> {
                 continue;
             }
             let indent = line.len() - text.len();
-            self.current = Some(Rest { line: self.line, byte: start + indent, indent: indent as u32, text });
+            let byte = self.before as usize + start + indent;
+            self.current = Some(Rest { line: self.line, byte, indent: indent as u32, text });
             return Some(());
         }
     }
@@ -189,7 +197,7 @@ impl<'t> Reader<'t> {
                 }
                 node
             } else {
-                let node = scalar(inner)?;
+                let node = if inner.text.starts_with('[') { flow(inner) } else { scalar(inner) }?;
                 self.advance()?;
                 if self.current.is_some_and(|next| next.indent > indent) {
                     return None;
@@ -215,6 +223,36 @@ fn key(text: &str) -> Option<&str> {
 
 /// A scalar that ends with its line, a comment aside.
 fn scalar(rest: Rest<'_>) -> Option<Node> {
+    let (node, length) = word(rest, b"_./:@+=,{}*?-")?;
+    ends(rest.text.get(length..)?).then_some(node)
+}
+
+/// A list in brackets that ends with its line, a comment aside.
+fn flow(rest: Rest<'_>) -> Option<Node> {
+    let blanks = |at: usize| rest.text.get(at..).map(|text| at + text.len() - text.trim_start_matches(' ').len());
+    let byte = |at: usize| rest.text.as_bytes().get(at).copied();
+    let mut items = Vec::new();
+    let mut at = blanks(1)?;
+    while byte(at)? != b']' {
+        let (item, length) = word(rest.from(at)?, b"_./:@+=*?-")?;
+        items.push(item);
+        at = blanks(at + length)?;
+        match byte(at)? {
+            b']' => {}
+            b',' => {
+                at = blanks(at + 1)?;
+                // A comma at the end is for the full parser.
+                byte(at).filter(|b| *b != b']')?;
+            }
+            _ => return None,
+        }
+    }
+    let span = Span { start: rest.at(0), end: rest.at(at + 1) };
+    ends(rest.text.get(at + 1..)?).then_some(Node { span, value: Value::List(items) })
+}
+
+/// A quoted text without escapes, or a word of letters, digits and `more`; and its length.
+fn word(rest: Rest<'_>, more: &[u8]) -> Option<(Node, usize)> {
     let (style, length) = match rest.text.bytes().next()? {
         quote @ (b'"' | b'\'') => {
             let inner = rest.text.get(1..)?;
@@ -226,8 +264,8 @@ fn scalar(rest: Rest<'_>) -> Option<Node> {
             let style = if quote == b'"' { Style::DoubleQuoted } else { Style::SingleQuoted };
             (style, length + 2)
         }
-        b if b.is_ascii_alphanumeric() => {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b"_./:@+=,{}*?-".contains(&b);
+        b if b.is_ascii_alphanumeric() || b == b'/' => {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
             let length = rest.text.bytes().position(|b| !plain(b)).unwrap_or(rest.text.len());
             if rest.text.as_bytes().get(length - 1) == Some(&b':') {
                 return None;
@@ -236,17 +274,18 @@ fn scalar(rest: Rest<'_>) -> Option<Node> {
         }
         _ => return None,
     };
-    let after = rest.text.get(length..)?;
-    let comment = after.starts_with(' ') && after.trim_start_matches(' ').starts_with('#');
-    if !after.is_empty() && (!comment || after.bytes().any(|b| b.is_ascii_control())) {
-        return None;
-    }
     let text = match style {
         Style::Plain => rest.text.get(..length)?,
         _ => rest.text.get(1..length - 1)?,
     };
     let span = Span { start: rest.at(0), end: rest.at(length) };
-    Some(Node { span, value: Value::Scalar { text: text.into(), style } })
+    Some((Node { span, value: Value::Scalar { text: text.into(), style } }, length))
+}
+
+/// Whether a line ends here, a comment aside.
+fn ends(after: &str) -> bool {
+    let comment = after.starts_with(' ') && after.trim_start_matches(' ').starts_with('#');
+    after.is_empty() || (comment && !after.bytes().any(|b| b.is_ascii_control()))
 }
 
 #[cfg(test)]
@@ -255,6 +294,8 @@ mod tests {
     use crate::tree::yaml;
     use proptest::prelude::*;
 
+    const BEGIN: Position = Position { line: 1, column: 1, byte: 0 };
+
     fn same(text: &str) {
         if let Some(simple) = read(text) {
             let full = yaml::parse(text).unwrap_or_else(|e| panic!("{text:?}: {e}"));
@@ -262,10 +303,10 @@ mod tests {
             assert_eq!(simple.more_documents, full.more_documents, "{text:?}");
             let list = full.root.as_ref().and_then(Node::as_list);
             let mut given = Vec::new();
-            assert_eq!(items(text, |item| given.push(item)).is_some(), list.is_some(), "{text:?}");
+            assert_eq!(items(text, BEGIN, |item| given.push(item)).is_some(), list.is_some(), "{text:?}");
             assert_eq!(given, list.unwrap_or_default(), "{text:?}");
         } else {
-            assert!(items(text, drop).is_none(), "{text:?}");
+            assert!(items(text, BEGIN, drop).is_none(), "{text:?}");
         }
     }
 
@@ -275,6 +316,16 @@ mod tests {
         assert!(read(text).is_some());
         same(text);
         assert!(read("a:\n  b:\n    - c: d\n      e: f\n  g: h\ni: j").is_some());
+        for text in [
+            "a: /b/c",
+            "a: []",
+            "a: [ ] # b",
+            "a: [b]",
+            "- a: [ b:c/d,'e f' , \"g\"]  # h\n  i: [/j, *k]".replace('*', "2*").as_str(),
+        ] {
+            assert!(read(text).is_some(), "{text:?}");
+            same(text);
+        }
     }
 
     #[test]
@@ -284,7 +335,21 @@ mod tests {
             "a",
             "- a\n  b\n",
             "a: b\n c\n",
-            "a: [b]\n",
+            "a: [b\n",
+            "a: [b,\n",
+            "a: [b] c\n",
+            "a: [b]#c\n",
+            "a: [b,]\n",
+            "a: [,]\n",
+            "a: [b: c]\n",
+            "a: [b:]\n",
+            "a: [b c]\n",
+            "a: [[b]]\n",
+            "a: [{b}]\n",
+            "a: [-]\n",
+            "a: ['b' c]\n",
+            "a: ['b': c]\n",
+            "- [b]\n",
             "a: \"\\n\"\n",
             "a: &x b\n",
             "<<: x\n",
@@ -314,7 +379,14 @@ mod tests {
     proptest! {
         #[test]
         fn both_readers_agree_wherever_the_simple_one_reads(
-            text in "( {0,4}(- ){0,2}(a|username|groups|key_1)?(:|: | : |:  )?(b|x:y|\"q: #\"|'s'|0|~|null|-|- |#c| # c|\\{\\{A\\}\\}|a,b|\\*|\\?| )?\n){0,8}",
+            text in "( {0,4}(- ){0,2}(a|username|groups|key_1)?(:|: | : |:  )?(b|x:y|/p|\"q: #\"|'s'|0|~|null|-|- |#c| # c|\\{\\{A\\}\\}|a,b|\\*|\\?|\\[|\\]|, | ){0,5}\n){0,8}",
+        ) {
+            same(&text);
+        }
+
+        #[test]
+        fn both_readers_agree_on_lists_in_brackets(
+            text in "(- )?a: \\[ {0,2}(b|c1|/d|e:f|'g'|\"h i\"|'|:|#|-|\\*|\\{|,|, |,  | |\\[|~){0,6}\\]( |  # c|# c|d)?\n(b: c\n|  b: c\n)?",
         ) {
             same(&text);
         }

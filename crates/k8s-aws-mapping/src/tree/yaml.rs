@@ -209,8 +209,7 @@ impl Reader<'_> {
             ScalarStyle::Plain => Some(source.trim_end().len()),
             ScalarStyle::Literal | ScalarStyle::Folded => None,
         };
-        match length {
-            Some(length) if length == source.len() => end,
+        match length.filter(|&length| length != source.len()) {
             Some(length) => {
                 let mut at = self.lines.at_byte(from + length);
                 at.byte += self.bom;
@@ -237,7 +236,7 @@ fn plain_words(info: &str) -> String {
         }
         i if i.contains("tab") => "; indent with spaces",
         i if i.contains("did not find expected '-' indicator") => "; the line does not line up with the list above it",
-        i if i.contains("did not find expected key") || i.contains("could not find expected ':'") => {
+        i if i.contains("did not find expected key") || i.contains("simple key expect") => {
             "; a key needs `: ` behind it and lines up with the other keys of its entry"
         }
         i if i.contains("quoted scalar") => "; a quote is not closed",
@@ -267,6 +266,11 @@ mod tests {
         assert_eq!(items[1].span.of(text), Some("two"));
         assert_eq!((items[1].span.start.line, items[1].span.start.column), (6, 5));
         assert_eq!(node.get("b").unwrap().as_str(), Some("it's"));
+        for scalar in ["'''a'", "'abcd''e'", "''''", "''", "\"\\\\\"", "\"a\\\"\\\"b\"", "a #b", "a"] {
+            let text = format!("a: {scalar} # c\nb: d\n");
+            let node = root(&text);
+            assert_eq!(node.get("a").unwrap().span.of(&text), Some(scalar.split(" #").next().unwrap()));
+        }
     }
 
     #[test]
@@ -276,6 +280,10 @@ mod tests {
         assert_eq!(node.get("x").unwrap().span.of(text), Some("[{a: b}  ]"));
         assert_eq!(node.get("y").unwrap().span.of(text), Some("{a: [b] }"));
         assert_eq!(node.span.of(text).map(str::len), Some(30));
+        let end = |line, column, byte| Position { line, column, byte };
+        assert_eq!(node.get("x").unwrap().span.end, end(1, 14, 13));
+        assert_eq!(node.get("y").unwrap().span.end, end(2, 13, 30));
+        assert_eq!(root("\u{feff}é: [b]\n").get("é").unwrap().span.end, end(1, 7, 10));
     }
 
     #[test]
@@ -285,6 +293,48 @@ mod tests {
         let w = node.get("w").unwrap();
         assert_eq!(w.get("k").unwrap().as_str(), Some("3"));
         assert_eq!(w.get("l").unwrap().as_str(), Some("2"));
+        let node = root("a: &a {k: 1}\nb: &b {k: 2, l: 3}\nc: {<<: *a}\nd: {<<: [*a, *b]}\n");
+        assert_eq!(node.get("c").unwrap().get("k").unwrap().as_str(), Some("1"));
+        let d = node.get("d").unwrap();
+        assert_eq!(d.get("k").unwrap().as_str(), Some("1"), "of a list the earlier wins");
+        assert_eq!(d.get("l").unwrap().as_str(), Some("3"));
+        assert!(read("a: {<<: b}\n").is_err() && read("a: {<<: [b]}\n").is_err());
+    }
+
+    #[test]
+    fn aliases_and_anchors_make_up_100_000_values_at_most() {
+        let list = |items: usize| format!("[{}]", vec!["x"; items].join(","));
+        let anchor = |size: usize| format!("a: &a {}\n", list(size - 1));
+        let half = MAX_ALIAS_NODES / 2;
+        assert!(read(&anchor(MAX_ALIAS_NODES)).is_ok());
+        assert!(read(&anchor(MAX_ALIAS_NODES + 1)).unwrap_err().problem.contains("anchored values"));
+        assert!(read(&format!("{}b: *a\n", anchor(half))).is_ok());
+        assert!(read(&format!("{}b: *a\n", anchor(half + 1))).unwrap_err().problem.contains("aliases"));
+    }
+
+    #[test]
+    fn a_document_has_16_mib_at_most() {
+        // What stands behind the first document is not read.
+        let first = "é: a\n---\n";
+        let text = |length: usize| format!("{first}{}", " ".repeat(length - first.len()));
+        assert!(read(&text(MAX_DOCUMENT_BYTES)).is_ok());
+        assert!(read(&text(MAX_DOCUMENT_BYTES + 1)).unwrap_err().problem.contains("16 MiB"));
+    }
+
+    #[test]
+    fn the_usual_mistakes_are_told_in_plain_words() {
+        for (text, hint) in [
+            ("- a: b\n   c: d\n", "a line is indented unlike its neighbours"),
+            ("- a: b\n\t c: d\n", "indent with spaces"),
+            ("- a: b\n c: d\n", "does not line up with the list above it"),
+            ("a: b\n- c\n", "a key needs `: ` behind it"),
+            ("- a: b\n  c d\n  e: f\n", "a key needs `: ` behind it"),
+            ("- a: \"b\n", "a quote is not closed"),
+        ] {
+            let problem = read(text).unwrap_err().problem;
+            assert!(problem.contains(hint), "{text:?}: {problem}");
+        }
+        assert!(!read("a: *b\n").unwrap_err().problem.contains(';'));
     }
 
     #[test]
