@@ -53,6 +53,7 @@ use k8s_aws_auth_transport::{Settings, sendable};
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -63,7 +64,8 @@ pub type Builder = k8s_aws_auth_transport::Builder<HttpsTransport>;
 /// The transport. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct HttpsTransport {
-    client: Client<AwsConnector, Full<Bytes>>,
+    // It has some hundred bytes, and every call that waits has a clone of it.
+    client: Arc<Client<AwsConnector, Full<Bytes>>>,
     timeout: Duration,
     max_body: usize,
 }
@@ -108,7 +110,8 @@ impl TryFrom<Settings> for HttpsTransport {
     type Error = SetupError;
 
     fn try_from(settings: Settings) -> Result<Self, SetupError> {
-        Ok(Self { client: connector::client(&settings)?, timeout: settings.timeout, max_body: settings.max_body })
+        let client = Arc::new(connector::client(&settings)?);
+        Ok(Self { client, timeout: settings.timeout, max_body: settings.max_body })
     }
 }
 

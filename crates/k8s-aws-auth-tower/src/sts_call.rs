@@ -10,7 +10,6 @@ use k8s_aws_auth::protect::{Health, LaneKind};
 use k8s_aws_auth::sts::{ErrorClass, StsRequest, TransportFailure, answer_error};
 use k8s_aws_auth::{Event, Observer};
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,8 +46,9 @@ impl<T: Transport> StsCall<T> {
         let called = guard.timer.now();
         let left = guard.limits.budget.saturating_sub(called.saturating_duration_since(begun));
         let time_is_over = guard.timer.sleep(left);
-        let answer = match select(pin!(self.call_until_answered(guard, &mut place, called + left)), time_is_over).await
-        {
+        // In a box of its own: of those who wait for a place there may be very many more than of those who have one.
+        let call = Box::pin(self.call_until_answered(guard, &mut place, called + left));
+        let answer = match select(call, time_is_over).await {
             Either::Left((answer, _)) => Some(answer),
             Either::Right(_) => None,
         };

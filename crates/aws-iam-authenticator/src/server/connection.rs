@@ -54,7 +54,8 @@ where
         let (in_flight, answer, from) = (from.request(), answer.clone(), from.clone());
         async move {
             let body = in_flight.clone();
-            let mut response = answer(request.map(|incoming| Received::new(incoming, body))).await;
+            // In a box of its own from the moment on in which it is its turn: in a storm very many requests have begun and wait for that.
+            let mut response = Box::pin(answer(request.map(|incoming| Received::new(incoming, body)))).await;
             if from.stopping() && !http2 {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -69,18 +70,18 @@ where
         builder.max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEADER_LIST).max_send_buf_size(MAX_UNSENT);
         builder.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
         builder.max_pending_accept_reset_streams(MAX_RESETS).max_local_error_reset_streams(MAX_RESETS);
-        drive(builder.serve_connection(stream, service), connection, true).await;
+        drive(pin!(builder.serve_connection(stream, service)), connection, true).await;
     } else {
         let mut builder = http1::Builder::new();
         // Its own limit would count from the end of the last request.
         builder.header_read_timeout(None).max_buf_size(MAX_HEAD);
-        drive(builder.serve_connection(stream, service), connection, false).await;
+        drive(pin!(builder.serve_connection(stream, service)), connection, false).await;
     }
 }
 
-/// Moves a connection until it ends or has to.
-async fn drive<C: GracefulConnection>(http: C, connection: &Connection, http2: bool) {
-    let (mut http, mut woken) = (pin!(http), pin!(connection.woken()));
+/// Moves a connection until it ends or has to. It comes pinned: a future keeps what it was given beside what it made of it.
+async fn drive<C: GracefulConnection>(mut http: Pin<&mut C>, connection: &Connection, http2: bool) {
+    let mut woken = pin!(connection.woken());
     let (mut timer, mut armed, mut leaving) = (pin!(sleep_until(Instant::now())), None, false);
     poll_fn(|cx| {
         loop {

@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ pub(crate) struct Plan {
     pub(crate) http2: usize,
     /// Requests at a time over each connection with HTTP/2.
     pub(crate) streams: usize,
-    /// Bodies, asked one after the other.
+    /// Bodies, asked in turn, and from the first again after the last.
     pub(crate) bodies: Vec<Value>,
     /// The usernames that are right.
     pub(crate) usernames: Vec<String>,
@@ -47,6 +47,7 @@ pub(crate) struct Load {
     plan: Plan,
     address: SocketAddr,
     tls: [Arc<ClientConfig>; 2],
+    next: AtomicUsize,
     outcome: Mutex<Outcome>,
     progress: Condvar,
     over: AtomicBool,
@@ -63,17 +64,18 @@ pub(crate) fn under_load<R>(
         plan,
         address,
         tls: [http.tls(&[b"http/1.1"]), http.tls(&[b"h2"])],
+        next: AtomicUsize::new(0),
         outcome: Mutex::default(),
         progress: Condvar::new(),
         over: AtomicBool::new(false),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let mut clients = Vec::new();
-    for number in 0..load.plan.http1 {
-        clients.push(runtime.spawn(load.clone().ask_over_http1(number)));
+    for _ in 0..load.plan.http1 {
+        clients.push(runtime.spawn(load.clone().ask_over_http1()));
     }
-    for number in 0..load.plan.http2 {
-        clients.push(runtime.spawn(load.clone().ask_over_http2(number)));
+    for _ in 0..load.plan.http2 {
+        clients.push(runtime.spawn(load.clone().ask_over_http2()));
     }
     let result = meanwhile(&load);
     load.over.store(true, Ordering::Relaxed);
@@ -125,21 +127,21 @@ impl Load {
         }
     }
 
-    fn request(&self, number: usize) -> Request<Full<Bytes>> {
+    fn request(&self) -> Request<Full<Bytes>> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let body = self.plan.bodies[number % self.plan.bodies.len()].to_string();
         let request = Request::post("https://localhost/authenticate");
         let request = request.header(header::HOST, "localhost").header(header::CONTENT_TYPE, "application/json");
         request.body(Full::from(body)).unwrap()
     }
 
-    async fn ask_over_http1(self: Arc<Self>, mut number: usize) {
+    async fn ask_over_http1(self: Arc<Self>) {
         while self.goes_on() {
             let Some(stream) = self.connect(false).await else { continue };
             let Ok((mut sender, connection)) = http1::handshake(stream).await else { continue };
             tokio::spawn(connection);
             while self.goes_on() && sender.ready().await.is_ok() {
-                number += 1;
-                let answer = sender.send_request(self.request(number)).await;
+                let answer = sender.send_request(self.request()).await;
                 let last = answer.as_ref().is_ok_and(|answer| answer.headers().contains_key(header::CONNECTION));
                 if !self.take(answer).await || last {
                     break;
@@ -148,17 +150,16 @@ impl Load {
         }
     }
 
-    async fn ask_over_http2(self: Arc<Self>, number: usize) {
+    async fn ask_over_http2(self: Arc<Self>) {
         while self.goes_on() {
             let Some(stream) = self.connect(true).await else { continue };
             let Ok((sender, connection)) = http2::handshake(TokioExecutor::new(), stream).await else { continue };
             tokio::spawn(connection);
-            let streams = (0..self.plan.streams).map(|stream| {
-                let (load, mut sender, mut number) = (self.clone(), sender.clone(), number + stream);
+            let streams = (0..self.plan.streams).map(|_| {
+                let (load, mut sender) = (self.clone(), sender.clone());
                 tokio::spawn(async move {
                     while load.goes_on() && sender.ready().await.is_ok() {
-                        number += 1;
-                        if !load.take(sender.send_request(load.request(number)).await).await {
+                        if !load.take(sender.send_request(load.request()).await).await {
                             break;
                         }
                     }
