@@ -38,6 +38,21 @@ pub(crate) fn document(text: &str) {
         let _ = apply_fixes(text, &found);
     }
     json(text);
+    configuration(text);
+    configuration(&format!("server:\n  mapRoles:\n{text}"));
+}
+
+/// A configuration file says the same with a tree of all of it and without.
+fn configuration(text: &str) {
+    let Ok(tree) = Tree::from_yaml(text) else { return };
+    let (_, read) = ServerConfig::read(text).expect("it is YAML");
+    let whole = ServerConfig::from_tree(&tree);
+    assert!(read.document.rules().eq(whole.document.rules()));
+    assert!(read.document.accounts().eq(whole.document.accounts()));
+    assert!(read.document.lost_entries().eq(whole.document.lost_entries()));
+    assert!(read.document.unreadable_lists().eq(whole.document.unreadable_lists()));
+    assert_eq!(read.document.findings(), whole.document.findings());
+    assert_eq!((read.reserved, read.findings), (whole.reserved, whole.findings));
 }
 
 /// Findings point into their text and fit on a line.
