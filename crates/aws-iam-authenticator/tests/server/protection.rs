@@ -282,6 +282,39 @@ fn limits_that_cannot_be_are_refused_with_file_line_and_key() {
     assert!(error.contains("config.yaml:4: ") && error.contains("did you mean `perSecond`?"), "{error}");
 }
 
+/// More calls under way than a pool keeps connections for by default.
+#[test]
+fn a_busy_server_keeps_its_connections_to_sts() {
+    const CALLS: u64 = 40;
+    let fake = FakeAws::builder().http1_only().start().unwrap();
+    let server = Program::new().configured(MAPPINGS).configured(&format!("sts: {{ownHost: {HOST}}}")).start(&fake);
+    let alice = samples::user().credential;
+    server.review(&server.token(&alice, HOST)).assert_granted("from here on the key is known");
+    let mut before = SystemTime::now();
+    let mut token = || {
+        before -= Duration::from_secs(1);
+        mint(&alice, HOST, CLUSTER, before)
+    };
+    // Gives how many connections were made for as many calls at a time.
+    let mut connects = || {
+        let counts = fake.counts();
+        let bodies: Vec<Value> = (0..CALLS).map(|_| review("authentication.k8s.io/v1", &token())).collect();
+        let held = fake.inject(Fault::hold());
+        std::thread::scope(|scope| {
+            let asking: Vec<_> = bodies.iter().map(|body| scope.spawn(|| server.post(body))).collect();
+            assert!(fake.wait_for_calls_blocking(counts.calls + CALLS, MINUTE));
+            held.clear();
+            for answer in asking.into_iter().map(|thread| thread.join().unwrap()) {
+                assert!(answer.text().contains("\"username\":\"alice\""), "{answer:?}");
+            }
+        });
+        fake.counts().connects - counts.connects
+    };
+    assert!(connects() >= CALLS - 1);
+    // A connection is there for the next call a moment after its answer was read, so that the first time may come too early.
+    assert!((0..10).any(|_| connects() == 0));
+}
+
 #[test]
 fn no_connection_to_sts_is_kept_for_keys_that_nobody_knows() {
     let fake = FakeAws::start().unwrap();
