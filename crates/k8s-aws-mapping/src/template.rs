@@ -47,6 +47,10 @@ impl Variable {
         }
     }
 
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     /// Whether the caller picks the value: everything made of the session name.
     pub fn is_chosen_by_caller(self) -> bool {
         matches!(self, Self::SessionName | Self::SessionNameRaw | Self::SessionNameDistinct)
@@ -98,8 +102,9 @@ impl<'c> Values<'c> {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Template {
-    // Nothing else: there may be very many templates, and finding the variables again takes less than a look into a map.
     source: Box<str>,
+    /// A bit for each variable that is in it. Not where: there may be very many templates, and few of them are ever rendered.
+    variables: u8,
 }
 
 impl Template {
@@ -117,11 +122,12 @@ impl Template {
         if let Some((at, _)) = text.char_indices().find(|(_, c)| broken(*c)) {
             return Err(MappingError::ControlCharacter { at });
         }
-        let mut from = 0;
-        while let Some((_, _, end)) = next_variable(text, from)? {
+        let (mut from, mut variables) = (0, 0);
+        while let Some((_, variable, end)) = next_variable(text, from)? {
             from = end;
+            variables |= variable.bit();
         }
-        Ok(Self { source: text.into() })
+        Ok(Self { source: text.into(), variables })
     }
 
     /// The text as it was written.
@@ -131,7 +137,7 @@ impl Template {
 
     /// Whether there is no variable in it.
     pub fn is_literal(&self) -> bool {
-        self.variables().next().is_none()
+        self.variables == 0
     }
 
     /// The text before the first variable.
@@ -146,11 +152,14 @@ impl Template {
 
     /// Whether rendering needs an instance's private DNS name.
     pub fn needs_instance(&self) -> bool {
-        self.variables().any(|v| v == Variable::Ec2PrivateDnsName)
+        self.variables & Variable::Ec2PrivateDnsName.bit() != 0
     }
 
     /// Puts the values in. The result may be empty, or begin with anything: what it may be is for the resolver.
     pub fn render(&self, values: &Values<'_>) -> String {
+        if self.is_literal() {
+            return self.source.clone().into_string();
+        }
         let mut out = String::with_capacity(self.source.len() + 32);
         for (literal, variable) in self.pieces() {
             out.push_str(literal);
@@ -183,22 +192,23 @@ impl Template {
 
 /// The next variable of a text from a place on: where it starts, which it is, and where it ends.
 fn next_variable(text: &str, from: usize) -> Result<Option<(usize, Variable, usize)>, MappingError> {
-    let bytes = text.as_bytes().get(from..).unwrap_or_default();
-    for (offset, pair) in bytes.windows(2).enumerate() {
-        let at = from + offset;
-        match pair {
-            b"{{" if bytes.get(offset + 2) != Some(&b'{') => {
-                let inner = text.get(at + 2..).unwrap_or_default();
-                let length = inner.find("}}").ok_or(MappingError::TemplateUnbalanced { at })?;
-                let name = inner.get(..length).unwrap_or_default();
+    let mut at = from;
+    while let Some(rest) = text.as_bytes().get(at..) {
+        let Some(offset) = rest.iter().position(|b| matches!(b, b'{' | b'}')) else { break };
+        at += offset;
+        match rest.get(offset..).unwrap_or_default() {
+            [b'{', b'{', behind @ ..] if behind.first() != Some(&b'{') => {
+                let length = behind.windows(2).position(|pair| pair == b"}}");
+                let length = length.ok_or(MappingError::TemplateUnbalanced { at })?;
+                let name = text.get(at + 2..at + 2 + length).unwrap_or_default();
                 let variable = Variable::ALL.into_iter().find(|v| v.as_str() == name).ok_or_else(|| {
                     let nearest = suggest::nearest(name.trim(), Variable::ALL.map(Variable::as_str));
                     MappingError::TemplateUnknownVariable { nearest, at }
                 })?;
                 return Ok(Some((at, variable, at + 2 + length + 2)));
             }
-            b"}}" => return Err(MappingError::TemplateUnbalanced { at }),
-            _ => {}
+            [b'}', b'}', ..] => return Err(MappingError::TemplateUnbalanced { at }),
+            _ => at += 1,
         }
     }
     Ok(None)

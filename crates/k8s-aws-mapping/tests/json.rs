@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use k8s_aws_mapping::tree::{MAX_DEPTH, Tree};
+use k8s_aws_mapping::tree::{MAX_DEPTH, MAX_DOCUMENT_BYTES, Tree};
 
 /// The text that a JSON text spells, or what is wrong with it.
 fn text(json: &str) -> Result<String, String> {
@@ -120,6 +120,16 @@ fn lists_and_maps_nest_32_levels_deep() {
         {
             assert!(Tree::from_json(&text).unwrap_err().problem.contains("deeper than 32"), "{text}");
         }
+    }
+}
+
+#[test]
+fn a_document_has_16_mib_at_most_and_may_be_empty() {
+    let text = |length: usize| format!("{}[]", " ".repeat(length - 2));
+    assert!(Tree::from_json(&text(MAX_DOCUMENT_BYTES)).is_ok());
+    assert!(Tree::from_json(&text(MAX_DOCUMENT_BYTES + 1)).unwrap_err().problem.contains("16 MiB"));
+    for empty in ["", " \r\n\t", "\u{feff}"] {
+        assert_eq!(Tree::from_json(empty).map(|tree| tree.root().cloned()), Ok(None), "{empty:?}");
     }
 }
 

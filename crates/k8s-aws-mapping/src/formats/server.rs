@@ -351,6 +351,12 @@ mod tests {
         assert!(server.get("mapUsers").unwrap().is_null());
         assert_eq!((config.document.rules().count(), config.document.lost_entries().count()), (1, 3));
         assert_eq!(said(&config), said(&ServerConfig::from_tree(&Tree::from_yaml(text).unwrap())));
+        for end in ["", "\n"] {
+            let (tree, config) =
+                ServerConfig::read_simple(&format!("server:\n  mapRoles:\n  - a: b\n  - c: d{end}")).unwrap();
+            assert!(tree.root().unwrap().path_ignore_case(&["server", "mapRoles"]).unwrap().is_null());
+            assert_eq!(config.document.lost_entries().count(), 2);
+        }
     }
 
     proptest! {

@@ -329,6 +329,39 @@ mod tests {
     }
 
     #[test]
+    fn a_list_in_the_column_of_its_key_ends_with_the_next_key() {
+        for text in ["a:\n- b\nc: d\n", "- a:\n  - b\n  c: d\n- e: f\n"] {
+            assert!(read(text).is_some(), "{text:?}");
+            same(text);
+        }
+    }
+
+    #[test]
+    fn what_nests_deeper_than_eight_levels_is_left_to_the_full_parser() {
+        let blanks = |level: usize| "  ".repeat(level);
+        let maps = |levels: usize| {
+            (0..levels).map(|l| format!("{}a:\n", blanks(l))).collect::<String>() + &blanks(levels) + "b: c\n"
+        };
+        let lists = |levels: usize| {
+            (0..levels).map(|l| format!("{}- a:\n", blanks(2 * l))).collect::<String>() + &blanks(2 * levels) + "b: c\n"
+        };
+        for text in [maps(7), lists(3)] {
+            assert!(read(&text).is_some(), "{text}");
+            same(&text);
+        }
+        for text in [maps(8), maps(20), lists(4), lists(8)] {
+            assert!(read(&text).is_none() && yaml::parse(&text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_document_has_16_mib_at_most() {
+        let text = |length: usize| format!("a: b\n#{}", "c".repeat(length - 6));
+        assert!(read(&text(MAX_DOCUMENT_BYTES)).is_some());
+        assert!(read(&text(MAX_DOCUMENT_BYTES + 1)).is_none());
+    }
+
+    #[test]
     fn what_is_not_simple_is_left_to_the_full_parser() {
         for text in [
             "",
@@ -369,6 +402,8 @@ mod tests {
             "a: b \n",
             "  a: b\nc: d\n",
             "a: b\n  - c\n",
+            "a:\nb: c\n",
+            "a:\n    b: c\n  d: e\n",
             "- a: b\n   c: d\n",
             "a: 'b''c'\n",
         ] {
