@@ -244,6 +244,7 @@ mod tests {
             ("{{AccessKeyID}}", "K"),
             ("system:node:{{EC2PrivateDNSName}}", "system:node:ip.internal"),
             ("{{AccountID}}{{AccessKeyID}}", "123456789012K"),
+            ("{{AccessKeyID}}{{AccessKeyID}}", "KK"),
             ("{{{AccountID}}}", "{123456789012}"),
             ("é{{AccountID}}é", "é123456789012é"),
         ] {
