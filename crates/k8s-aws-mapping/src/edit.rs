@@ -161,7 +161,8 @@ fn insert(text: &str, subject: &[String], names: &Names) -> Result<String, Mappi
         return insert_flow(text, root, subject, names);
     }
     // Where the list begins, and not its first entry: that may stand on the line behind its dash.
-    let line = text.lines().nth(root.span.start.line.saturating_sub(1) as usize).unwrap_or_default();
+    let lines = Lines::new(text);
+    let line = lines.line(root.span.start.line);
     let line = line.strip_prefix('\u{feff}').unwrap_or(line);
     let indent = line.get(..line.len() - line.trim_start_matches(' ').len()).unwrap_or_default();
     if !line.trim_start().starts_with('-') {
