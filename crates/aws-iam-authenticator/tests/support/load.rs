@@ -190,9 +190,11 @@ impl Load {
                 true
             }
             Err(error) => {
-                // What was not sent was not lost: its client asks again over another connection.
-                if !error.is_canceled() {
-                    lock(&self.outcome).lost.push(format!("{error:?}"));
+                // What was not sent was not lost, nor what comes after the last request that the server says it looks at (RFC 9113,
+                // section 6.8): its client asks again over another connection.
+                let told = format!("{error:?}");
+                if !error.is_canceled() && !told.contains("GoAway(b\"\", NO_ERROR, Remote)") {
+                    lock(&self.outcome).lost.push(told);
                 }
                 false
             }
