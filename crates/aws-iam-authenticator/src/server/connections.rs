@@ -1,9 +1,9 @@
 //! Which connections are open, how long each may stay, and which has to go when there is no room for another.
 //!
-//! A connection whose request is being answered is never closed for another one. Any other can be: first those that never had
-//! an answer to a complete body, then those that had one, of either the one that was of no use for the longest. Sending a request
-//! slowly is not being of use, so whoever opens very many connections, however fast, or feeds them byte by byte, takes room from
-//! others of their kind and not from API servers.
+//! A connection whose request is being answered is never closed for another one. Any other can be, the one first that was of no use
+//! for the longest: of those that never had an answer to a complete body where they have half of the room, else of those that had.
+//! Sending a request slowly is not being of use, so whoever opens very many connections, however fast, or feeds them byte by byte,
+//! takes room from others of their kind and not from API servers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -159,10 +159,10 @@ impl State {
             return None;
         }
         let idle = |proven| self.open.values().filter(move |open| open.answering == 0 && open.proven == proven);
-        let oldest = idle(false).filter(|open| now >= open.settles).min_by_key(|open| open.used);
-        // New ones that come faster than they settle get half of the room, and then wait for each other.
+        // Those that had no answer yet get half of the room. From then on they make room for each other, once they settled.
         let many = 2 * idle(false).count() >= self.open.len();
-        let oldest = oldest.or_else(|| idle(true).filter(|_| !many).min_by_key(|open| open.used));
+        let new = || idle(false).filter(|open| now >= open.settles).min_by_key(|open| open.used);
+        let oldest = idle(true).filter(|_| !many).min_by_key(|open| open.used).or_else(new);
         match oldest.map(|open| open.used) {
             None => idle(false).map(|open| open.settles).min(),
             Some(oldest) => {
